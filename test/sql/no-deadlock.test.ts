@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import test, { after } from 'node:test';
+import { callFunction, openSqlDatabase } from '../support/sql-database.ts';
+import { createGenerations } from '../support/sql-generations.ts';
+import { createRandom } from '../support/sql-random.ts';
+import { newItem } from '../support/sql-rows.ts';
+
+const db = await openSqlDatabase();
+const generations = createGenerations(db);
+after(() => db.close());
+
+const SEED = 20260814;
+const ITERATIONS = 200;
+const FOREIGN_KEY_VIOLATION = '23503';
+
+/** A backend tells its counts late, unless it is asked to. */
+async function deadlocks(): Promise<number> {
+  for (const pool of [db.owner, db.service]) {
+    const clients = await Promise.all(Array.from({ length: pool.totalCount }, () => pool.connect()));
+    for (const client of clients) {
+      await client.query('select pg_catalog.pg_stat_force_next_flush()');
+      client.release();
+    }
+  }
+  const rows = await db.sql<{ deadlocks: string }>(
+    'select deadlocks from pg_catalog.pg_stat_database where datname = current_database()',
+  );
+  return Number(rows[0]?.deadlocks);
+}
+
+test(`transitions of all kinds against deletions of users and datasets are no deadlock (seed ${SEED})`, async () => {
+  const random = createRandom(SEED);
+  const users = await Promise.all(Array.from({ length: 8 }, () => db.createUser()));
+  const datasets = await Promise.all(Array.from({ length: 8 }, () => db.createDataset()));
+  const worker = await generations.addWorker({ concurrency: 200 });
+  await generations.addWorker({ unbroken: true });
+  const claims: { id: string; claimId: string }[] = [];
+  const before = await deadlocks();
+
+  const replace = async (from: string[], table: string, create: () => Promise<string>) => {
+    const index = random.below(from.length);
+    const [gone] = from.splice(index, 1, await create());
+    await db.sql(`delete from ${table} where id = $1`, [gone]);
+  };
+  const actions: (() => Promise<unknown>)[] = [
+    () => {
+      const some = Array.from({ length: 1 + random.below(12) }, () => {
+        const user = random.pick(users);
+        const model = random.pick(['model-a', 'model-b']);
+        return newItem({ user_id: user, lane_key: user, model, dataset_id: random.pick(datasets) });
+      });
+      // A user or a dataset that went meanwhile refuses the whole submit.
+      return generations.submit(some).catch((error: { code?: string }) => {
+        if (error.code !== FOREIGN_KEY_VIOLATION) throw error;
+      });
+    },
+    async () => {
+      for (const { id } of (await generations.release()).jobs) {
+        const claimId = randomUUID();
+        if (await generations.claim(id, worker, claimId)) claims.push({ id, claimId });
+      }
+    },
+    async () => {
+      for (const { id, claimId } of claims.splice(0, 8)) {
+        const report = random.pick(['complete', 'fail', 'giveBack'] as const);
+        await generations[report](id, claimId);
+      }
+    },
+    () =>
+      db.sql(`update public.generated_images set deadline_at = now() - interval '1 second'
+        where id in (select id from public.generated_images where status in ('pending', 'processing')
+          order by id limit 10 for update skip locked)`),
+    () => generations.expire(),
+    () =>
+      generations.beat(
+        worker,
+        claims.map(({ id, claimId }) => ({ id, claim_id: claimId })),
+        200,
+      ),
+    () => replace(users, 'auth.users', db.createUser),
+    () => replace(datasets, 'public.datasets', db.createDataset),
+    async () => {
+      await db.sql(`update public.storage_cleanup set due_at = now() - interval '1 second'
+        where folder in (select folder from public.storage_cleanup for update skip locked)`);
+      const [due = []] = await callFunction<{ folder: string }[]>(db.service, 'list_storage_cleanup');
+      await callFunction(db.service, 'finish_storage_cleanup', {
+        p_folders: due.map(({ folder }) => folder),
+      });
+    },
+    () => callFunction(db.service, 'prune_queue_tables'),
+  ];
+
+  let left = ITERATIONS;
+  const run = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1;
+      await random.pick(actions)();
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, run));
+
+  assert.equal(await deadlocks(), before);
+});

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import test, { after, before } from 'node:test';
+import { openSqlDatabase } from '../support/sql-database.ts';
+import { createGenerations } from '../support/sql-generations.ts';
+import { type Explained, explainAll } from '../support/sql-plans.ts';
+
+const db = await openSqlDatabase();
+const generations = createGenerations(db);
+after(() => db.close());
+
+/** Lanes are few and small, and a plan may read them whole; images are neither. */
+function assertReadsAtMost(explained: Explained, images: number): void {
+  const read = explained.rowsRead('generated_images');
+  assert.ok(read <= images, `${read} images were read`);
+  assert.ok(!explained.sequentialScans.includes('generated_images'));
+}
+
+// 50,000 waiting rows of 2,000 lanes and two models, as submit_generations leaves them.
+before(async () => {
+  // Triggers would take most of the time.
+  await db.sql(`
+    set session_replication_role = replica;
+    insert into public.generated_images (
+      id, prompt, full_prompt, status, completed_at, deadline_at, lane_key, model, root_id
+    )
+    select lpad(to_hex(n), 32, '0')::uuid, 'a', 'a', 'pending', null, now() + interval '1 hour', 'lane-' || n % 2000,
+      case when n % 4000 < 2000 then 'model-a' else 'model-b' end, lpad(to_hex(n), 32, '0')::uuid
+    from generate_series(1, 50000) n;
+    reset session_replication_role`);
+  await db.sql(`
+    insert into public.lanes (lane_key, model, waiting)
+    select lane_key, model, count(*) from public.generated_images group by 1, 2`);
+  await db.sql('analyze');
+  await generations.addWorker({ concurrency: 32 });
+});
+
+test('a release from 50,000 waiting rows of 2,000 lanes reads a small part of them', async () => {
+  const client = await db.connect({ asOwner: true });
+  let released = 0;
+
+  const explained = await explainAll(client, async () => {
+    released = (await generations.release(client)).jobs.length;
+  });
+
+  client.release();
+  assert.equal(released, 36);
+  assertReadsAtMost(explained, 2_000);
+});
+
+test('a release for one free slot reads next to nothing', async () => {
+  await generations.release();
+  await db.sql(`update public.generated_images set status = 'canceled', completed_at = now()
+    where id = (select id from public.generated_images where released_at is not null order by id limit 1)`);
+  const client = await db.connect({ asOwner: true });
+
+  const explained = await explainAll(client, () => generations.release(client));
+
+  client.release();
+  assertReadsAtMost(explained, 500);
+});
+
+test('a release with no room left does not look for rows at all', async () => {
+  await generations.release();
+  const client = await db.connect({ asOwner: true });
+
+  const explained = await explainAll(client, () => generations.release(client));
+
+  client.release();
+  assertReadsAtMost(explained, 36);
+  assert.equal(explained.rowsRead('lanes'), 0);
+});
+
+test('a paused model with 25,000 waiting rows costs the release of the other nothing', async () => {
+  await db.sql(
+    `update public.generated_images set status = 'canceled', completed_at = now() where released_at is not null`,
+  );
+  await db.sql(
+    `insert into public.pauses (scope, until) values ('model:model-a', now() + interval '1 hour')`,
+  );
+  const client = await db.connect({ asOwner: true });
+
+  const explained = await explainAll(client, () => generations.release(client));
+
+  client.release();
+  assertReadsAtMost(explained, 2_000);
+});
+
+test('expiring from 50,000 rows that are not due reads none of them', async () => {
+  const client = await db.connect({ asOwner: true });
+
+  const explained = await explainAll(client, () => generations.expire(client));
+
+  client.release();
+  assertReadsAtMost(explained, 0);
+});
