@@ -1,0 +1,54 @@
+/** The codes of refusals, with the status and the title that go with each. */
+export const API_ERRORS = {
+  malformed_json: { status: 400, title: 'The body is no JSON' },
+  unauthorized: { status: 401, title: 'Not signed in' },
+  not_found: { status: 404, title: 'Not found' },
+  method_not_allowed: { status: 405, title: 'Method not allowed' },
+  gone: { status: 410, title: 'Deleted' },
+  payload_too_large: { status: 413, title: 'The body is too large' },
+  unsupported_media_type: { status: 415, title: 'Unsupported media type' },
+  validation_failed: { status: 422, title: 'Some fields are not valid' },
+  internal: { status: 500, title: 'Something went wrong' },
+  temporarily_unavailable: { status: 503, title: 'Temporarily unavailable' },
+} as const;
+export type ApiErrorCode = keyof typeof API_ERRORS;
+
+/** One bad field: where (an RFC 6901 pointer into the body, or `?name` for a query parameter) and why. */
+export type FieldError = { pointer: string; code: string; detail: string };
+
+type Options = {
+  errors?: FieldError[];
+  headers?: Record<string, string>;
+  retryAfterSeconds?: number;
+  /** The resource that the refusal is about, where it is not the one asked for. */
+  instance?: string;
+  cause?: unknown;
+};
+
+/** A refusal to a client. One place turns it into problem+json (problem.ts). */
+export class ApiError extends Error {
+  readonly code: ApiErrorCode;
+  readonly status: number;
+  readonly errors: FieldError[];
+  readonly headers: Record<string, string>;
+  readonly retryAfterSeconds: number | null;
+  readonly instance: string | null;
+
+  constructor(code: ApiErrorCode, detail: string, options: Options = {}) {
+    super(detail, { cause: options.cause });
+    this.name = 'ApiError';
+    this.code = code;
+    this.status = API_ERRORS[code].status;
+    this.errors = options.errors ?? [];
+    this.headers = options.headers ?? {};
+    this.retryAfterSeconds = options.retryAfterSeconds ?? null;
+    this.instance = options.instance ?? null;
+  }
+}
+
+export function unauthorized(detail: string, cause?: unknown): ApiError {
+  return new ApiError('unauthorized', detail, {
+    headers: { 'WWW-Authenticate': 'Bearer realm="darkroom"' },
+    cause,
+  });
+}

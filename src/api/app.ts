@@ -1,0 +1,73 @@
+import { isUtf8 } from 'node:buffer';
+import cors from 'cors';
+import express, { type Express, type RequestHandler } from 'express';
+import helmet from 'helmet';
+import type { Logger } from '../shared/logger.ts';
+import type { Models } from '../shared/models.ts';
+import type { JobQueue } from '../shared/queue.ts';
+import type { Release } from '../shared/release.ts';
+import type { Store } from '../shared/store.ts';
+import { ApiError } from './api-error.ts';
+import type { IdentifyCaller } from './caller.ts';
+import { createGenerateRoute } from './generate-route.ts';
+import { createHealthRoute } from './health-route.ts';
+import { createImagesRoute } from './images-route.ts';
+import { answerNotFound, answerProblem } from './problem.ts';
+import type { ReadQueue } from './queue-snapshot.ts';
+import { createRequestLog } from './request-log.ts';
+import type { Submit } from './submitter.ts';
+
+const EXPOSED_HEADERS = ['Location', 'Retry-After', 'Request-Id', 'Link'];
+const LARGEST_BODY = '256kb';
+
+export type AppDeps = {
+  store: Store;
+  queue: JobQueue;
+  submit: Submit;
+  readQueue: ReadQueue;
+  release: Release;
+  models: Models;
+  identify: IdentifyCaller;
+  anonymousAccess: boolean;
+  /** Origins of browsers' pages that may call, `*` for all; none by default. */
+  corsOrigins: string[];
+  /** How many proxies stand in front: so far an address that they report is believed. */
+  trustedProxies: number;
+  log: Logger;
+};
+
+/** The HTTP API, without a server: whoever makes it listens. */
+export function createApp(deps: AppDeps): Express {
+  const app = express();
+  app.disable('x-powered-by').disable('etag');
+  app.set('trust proxy', deps.trustedProxies);
+  app.set('query parser', 'simple');
+  app.use(createRequestLog(deps.log));
+  app.use(helmet());
+  const origin = deps.corsOrigins.includes('*') ? '*' : deps.corsOrigins;
+  app.use(cors({ origin, exposedHeaders: EXPOSED_HEADERS, maxAge: 600 }));
+  app.use(createHealthRoute(deps));
+  app.use(createGenerateRoute({ ...deps, jsonBody: readJsonBody() }));
+  app.use(createImagesRoute(deps));
+  app.use(answerNotFound);
+  app.use(answerProblem);
+  return app;
+}
+
+function readJsonBody(): RequestHandler {
+  const verify = (_req: unknown, _res: unknown, bytes: Buffer) => {
+    // The parser takes an empty body for {}, and puts replacement characters where bytes are not UTF-8.
+    if (bytes.length === 0) throw new Error('The body is empty.');
+    if (!isUtf8(bytes)) throw new Error('The body is not valid UTF-8.');
+  };
+  const parse = express.json({ limit: LARGEST_BODY, strict: false, verify });
+  return (req, res, next) => {
+    if (!/^application\/json *(;|$)/i.test(req.get('Content-Type') ?? '')) {
+      throw new ApiError('unsupported_media_type', 'Send the body as application/json.');
+    }
+    parse(req, res, (error?: unknown) => {
+      if (error || req.body !== undefined) return next(error);
+      next(new ApiError('malformed_json', 'The body is empty.'));
+    });
+  };
+}

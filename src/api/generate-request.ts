@@ -1,0 +1,122 @@
+import { z } from 'zod';
+import { type Model, type Models, RESOLUTIONS, type Resolution } from '../shared/models.ts';
+import type { FieldError } from './api-error.ts';
+import { readBody } from './validation.ts';
+
+export const QUALITIES = ['standard', 'high', 'ultra'] as const;
+export const FORMATS = ['png', 'jpeg', 'webp'] as const;
+const RESOLUTION_OF_QUALITY = { standard: '1K', high: '2K', ultra: '4K' } as const;
+
+const LONGEST_PROMPT = 10_000;
+const DAY_S = 86_400;
+
+/** PostgreSQL's text and jsonb take neither NUL nor half a surrogate pair. */
+const storable = (text: string) => text.isWellFormed() && !text.includes('\0');
+const UNSTORABLE = 'holds characters that cannot be stored';
+const text = z.string().refine(storable, UNSTORABLE);
+
+/** zod leaves this key out of a record without a word; it would be lost. */
+const hasNoProtoKey = (value: unknown) =>
+  typeof value !== 'object' || value === null || !Object.hasOwn(value, '__proto__');
+
+const metadata = z
+  .unknown()
+  .refine(hasNoProtoKey, { path: ['__proto__'], error: 'is no name for a field' })
+  .pipe(
+    z
+      .record(text.min(1).max(64), text.max(500))
+      .refine((fields) => Object.keys(fields).length <= 50, 'has more than 50 keys')
+      .nullish(),
+  );
+
+/** The body of `POST /ai/generate`. Null means not given, everywhere. */
+const generateRequest = z.strictObject({
+  prompt: text
+    .refine((prompt) => prompt.trim() !== '', 'is empty')
+    .refine(
+      (prompt) => [...prompt.trim()].length <= LONGEST_PROMPT,
+      `is longer than ${LONGEST_PROMPT} characters`,
+    ),
+  dataset_id: z.guid().nullish(),
+  style: text.trim().min(1).max(100).nullish(),
+  aspect_ratio: z.string().max(10).nullish(),
+  quality: z.enum(QUALITIES).nullish(),
+  format: z.enum(FORMATS).nullish(),
+  resolution: z.enum(RESOLUTIONS).nullish(),
+  model: z.string().max(100).nullish(),
+  deadline_seconds: z
+    .int()
+    .min(10)
+    .max(7 * DAY_S)
+    .nullish(),
+  metadata: metadata.optional(),
+});
+export type GenerateRequest = z.output<typeof generateRequest>;
+
+/** The fields that are checked further, each null when it is not valid by itself: that is told already. */
+const { dataset_id, model, quality, resolution, aspect_ratio } = generateRequest.shape;
+const checkedFields = z
+  .object({
+    dataset_id: dataset_id.catch(null),
+    model: model.catch(null),
+    quality: quality.catch(null),
+    resolution: resolution.catch(null),
+    aspect_ratio: aspect_ratio.catch(null),
+  })
+  .catch({ dataset_id: null, model: null, quality: null, resolution: null, aspect_ratio: null });
+
+/** What a request asks for, with everything decided that it left open. */
+export type ImageSettings = {
+  model: Model;
+  aspectRatio: string;
+  quality: (typeof QUALITIES)[number];
+  resolution: Resolution;
+  estimatedCostUsd: number;
+  deadlineSeconds: number;
+};
+
+/** `accepted` is null when there are errors. `datasetId` is worth looking up in either case: all errors are told at once. */
+export type GenerateReading = {
+  accepted: { request: GenerateRequest; settings: ImageSettings } | null;
+  datasetId: string | null;
+  errors: FieldError[];
+};
+
+/** Reads a body, and decides by the model what it leaves open: quality chooses the resolution unless that is given. */
+export function readGenerateRequest(body: unknown, models: Models): GenerateReading {
+  const { data: request, errors } = readBody(generateRequest, body);
+  const fields = checkedFields.parse(body);
+  const model = fields.model == null ? models.default : models.byId.get(fields.model);
+  const quality = fields.quality ?? 'standard';
+  const resolution = fields.resolution ?? RESOLUTION_OF_QUALITY[quality];
+  const aspectRatio = fields.aspect_ratio ?? '1:1';
+
+  if (!model) errors.push(unsupported('/model', `is none of ${[...models.byId.keys()].join(', ')}`));
+  const able = model ? [model] : [...models.byId.values()];
+  const ratios = able.flatMap((one) => one.aspect_ratios);
+  if (!ratios.includes(aspectRatio)) errors.push(unsupported('/aspect_ratio', `is none of ${list(ratios)}`));
+  const sizes = able.flatMap((one) => Object.keys(one.image_usd));
+  if (!sizes.includes(resolution)) {
+    const pointer = fields.resolution ? '/resolution' : '/quality';
+    errors.push(unsupported(pointer, `is none of the sizes ${list(sizes)}`));
+  }
+
+  const estimatedCostUsd = model?.image_usd[resolution];
+  const isAccepted = request && model && estimatedCostUsd !== undefined && errors.length === 0;
+  const deadlineSeconds = request?.deadline_seconds ?? DAY_S;
+  return {
+    accepted: isAccepted
+      ? { request, settings: { model, aspectRatio, quality, resolution, estimatedCostUsd, deadlineSeconds } }
+      : null,
+    datasetId: fields.dataset_id ?? null,
+    errors,
+  };
+}
+
+const list = (names: string[]) => [...new Set(names)].join(', ');
+
+const unsupported = (pointer: string, detail: string): FieldError => ({
+  pointer,
+  code: 'unsupported',
+  detail,
+});

@@ -1,0 +1,119 @@
+import { type Request, type RequestHandler, type Response, Router } from 'express';
+import { v7 as uuidv7 } from 'uuid';
+import type { Generation } from '../shared/generation.ts';
+import type { Models } from '../shared/models.ts';
+import type { Release } from '../shared/release.ts';
+import { RpcError } from '../shared/rpc.ts';
+import type { DatasetContext, Store } from '../shared/store.ts';
+import { ApiError, type FieldError, unauthorized } from './api-error.ts';
+import type { Caller, IdentifyCaller } from './caller.ts';
+import { composePrompt } from './compose-prompt.ts';
+import { readGenerateRequest } from './generate-request.ts';
+import { answerMethodNotAllowed } from './problem.ts';
+import type { ReadQueue } from './queue-snapshot.ts';
+import { IMAGES_PATH } from './record.ts';
+import { sendRecord } from './send-record.ts';
+import type { Submit } from './submitter.ts';
+import { validationFailed } from './validation.ts';
+
+/** Gemini takes so many images beside a prompt. */
+const MOST_REFERENCE_IMAGES = 14;
+const READ = { repeatForMs: 2_000 };
+const UNKNOWN_DATASET = {
+  pointer: '/dataset_id',
+  code: 'unknown',
+  detail: 'There is no such dataset.',
+} satisfies FieldError;
+
+type FoundDataset = { dataset: DatasetContext | null; datasetErrors: FieldError[] };
+
+/** `POST /ai/generate`: 202 with the pending record. */
+export function createGenerateRoute(deps: {
+  store: Pick<Store, 'getDatasetContext'>;
+  submit: Submit;
+  readQueue: ReadQueue;
+  release: Pick<Release, 'request'>;
+  models: Models;
+  identify: IdentifyCaller;
+  anonymousAccess: boolean;
+  jsonBody: RequestHandler;
+}): Router {
+  const generate = async (req: Request, res: Response): Promise<void> => {
+    const caller = await deps.identify(req);
+    if (caller.kind === 'anonymous' && !deps.anonymousAccess) {
+      throw unauthorized('This deployment makes images only for callers who sign in.');
+    }
+    const { accepted, datasetId, errors } = readGenerateRequest(req.body, deps.models);
+    const { dataset, datasetErrors } = await findDataset(datasetId, caller);
+    if (!accepted || datasetErrors.length > 0) throw validationFailed([...errors, ...datasetErrors]);
+    const { request, settings } = accepted;
+    const row = await submit({
+      id: uuidv7(),
+      user_id: caller.userId,
+      lane_key: caller.laneKey,
+      prompt: request.prompt,
+      full_prompt: composePrompt({ prompt: request.prompt, style: request.style ?? null, dataset }),
+      dataset_id: dataset?.id ?? null,
+      style: request.style ?? null,
+      aspect_ratio: settings.aspectRatio,
+      quality: settings.quality,
+      format: request.format ?? null,
+      resolution: settings.resolution,
+      reference_images: dataset?.reference_images ?? [],
+      unique_visual_elements: dataset?.unique_visual_elements ?? null,
+      model: settings.model.id,
+      metadata: request.metadata ?? {},
+      estimated_cost_usd: settings.estimatedCostUsd,
+      deadline_seconds: settings.deadlineSeconds,
+    });
+    deps.release.request();
+    res.status(202).location(`${IMAGES_PATH}/${row.id}`);
+    await sendRecord(res, row, deps.readQueue);
+  };
+
+  const findDataset = async (id: string | null, caller: Caller): Promise<FoundDataset> => {
+    if (id === null) return { dataset: null, datasetErrors: [] };
+    const dataset = await deps.store.getDatasetContext(id, caller.userId, READ);
+    if (!dataset) return { dataset, datasetErrors: [UNKNOWN_DATASET] };
+    const count = dataset.reference_images.length;
+    if (count <= MOST_REFERENCE_IMAGES) return { dataset, datasetErrors: [] };
+    const detail = `has ${count} reference images; ${MOST_REFERENCE_IMAGES} is the most`;
+    return { dataset, datasetErrors: [{ pointer: '/dataset_id', code: 'too_big', detail }] };
+  };
+
+  const submit = async (item: Parameters<Submit>[0]): Promise<Generation> => {
+    try {
+      return await deps.submit(item);
+    } catch (error) {
+      throw explainRefusal(error, item.id);
+    }
+  };
+
+  const router = Router();
+  router.route('/ai/generate').post(deps.jsonBody, generate).all(answerMethodNotAllowed('POST'));
+  return router;
+}
+
+/** The dataset or the user may have gone since it was looked up; the foreign key is what knows. */
+function explainRefusal(error: unknown, id: string): unknown {
+  if (!(error instanceof RpcError)) return error;
+  if (error.unclear) {
+    return new ApiError(
+      'temporarily_unavailable',
+      `The image may have been accepted as ${id}. Look there before sending it again.`,
+      {
+        instance: `${IMAGES_PATH}/${id}`,
+        headers: { Location: `${IMAGES_PATH}/${id}` },
+        retryAfterSeconds: 5,
+        cause: error,
+      },
+    );
+  }
+  if (error.code === '23503' && error.details.includes('(dataset_id)')) {
+    return validationFailed([UNKNOWN_DATASET]);
+  }
+  if (error.code === '23503' && error.details.includes('(user_id)')) {
+    return unauthorized('The user of this token is gone.', error);
+  }
+  return error;
+}

@@ -1,0 +1,70 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { openConnections } from '../shared/connections.ts';
+import { createExpireStep } from '../shared/expire-step.ts';
+import type { Logger } from '../shared/logger.ts';
+import { createModels } from '../shared/models.ts';
+import { createTimers } from '../shared/timers.ts';
+import { createApp } from './app.ts';
+import { createIdentifyCaller } from './caller.ts';
+import type { ApiConfig } from './config.ts';
+import { createReadQueue } from './queue-snapshot.ts';
+import { createSubmit } from './submitter.ts';
+import { createVerifyToken } from './verify-token.ts';
+
+/** One API process, put together and listening. It waits for no dependency: /readyz tells how they are. */
+export async function startApi(
+  config: ApiConfig,
+  log: Logger,
+): Promise<{ url: string; stop(): Promise<void> }> {
+  const connections = openConnections(config, log);
+  const { store, release } = connections;
+  const verifyToken = createVerifyToken({
+    issuer: config.SUPABASE_JWT_ISSUER ?? `${config.SUPABASE_URL}/auth/v1`,
+    secret: config.SUPABASE_JWT_SECRET,
+    jwksUrl: config.SUPABASE_JWKS_URL ?? `${config.SUPABASE_URL}/auth/v1/.well-known/jwks.json`,
+  });
+  const app = createApp({
+    ...connections,
+    submit: createSubmit(store),
+    readQueue: createReadQueue({ store, log }),
+    models: createModels(config.MODELS_FILE, config.DEFAULT_MODEL),
+    identify: createIdentifyCaller({ verifyToken, addressKey: config.SUPABASE_SERVICE_ROLE_KEY }),
+    anonymousAccess: config.ANONYMOUS_ACCESS,
+    corsOrigins: config.CORS_ORIGINS,
+    trustedProxies: config.TRUSTED_PROXIES,
+    log,
+  });
+
+  const server = createServer(app);
+  let stopping = false;
+  // close() waits for connections that clients keep alive, also when the last answer has gone out on them.
+  server.on('request', (_req, res) => {
+    res.once('close', () => stopping && server.closeIdleConnections());
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(config.PORT, config.HOST, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  const url = `http://${config.HOST}:${port}`;
+
+  // Deadlines pass also while no worker lives.
+  const timers = createTimers(log);
+  timers.every('deadlines', config.EXPIRE_EVERY_MS, createExpireStep({ store, release, log }));
+  log.info({ url }, 'api.started');
+
+  return {
+    url,
+    /** Takes no new connections, lets requests end, then leaves. */
+    async stop() {
+      stopping = true;
+      timers.stop();
+      const closed = new Promise((resolve) => server.close(resolve));
+      await Promise.race([closed, delay(config.SHUTDOWN_GRACE_MS, undefined, { ref: false })]);
+      server.closeAllConnections();
+      await release.idle();
+      await connections.close();
+    },
+  };
+}

@@ -1,0 +1,68 @@
+import type { Generation, NewGeneration } from '../shared/generation.ts';
+import { RpcError } from '../shared/rpc.ts';
+import type { Store } from '../shared/store.ts';
+
+/** Requests that come within this time of the first share one call; at most so many. */
+const WINDOW_MS = 3;
+const MOST_ITEMS = 100;
+/** How long an unclear outcome is asked about again, with the same ids, before the caller is told. */
+const REPEAT_MS = 5_000;
+
+type Waiting = {
+  item: NewGeneration;
+  resolve: (row: Generation) => void;
+  reject: (error: unknown) => void;
+};
+
+/** Resolves to the pending row. @throws RpcError: `unclear` when the row may be there or not, else it surely is not */
+export type Submit = (item: NewGeneration) => Promise<Generation>;
+
+/**
+ * Writes pending rows, those of requests that arrive together in one call. A call that the database refuses is made
+ * again item by item, so that a bad neighbour hurts nobody.
+ */
+export function createSubmit(store: Pick<Store, 'submitGenerations'>): Submit {
+  let waiting: Waiting[] = [];
+  let timer: NodeJS.Timeout | undefined;
+
+  const write = async (batch: Waiting[]): Promise<void> => {
+    const items = batch.map(({ item }) => item);
+    const rows = await store.submitGenerations(items, { repeatForMs: REPEAT_MS });
+    const byId = new Map(rows.map((row) => [row.id, row]));
+    for (const { item, resolve, reject } of batch) {
+      const row = byId.get(item.id);
+      if (row) resolve(row);
+      else reject(new Error(`submit_generations answered without ${item.id}`));
+    }
+  };
+
+  const writeOrRefuse = async (batch: Waiting[]): Promise<void> => {
+    try {
+      await write(batch);
+    } catch (error) {
+      if (batch.length > 1 && isRefusedItem(error))
+        await Promise.all(batch.map((one) => writeOrRefuse([one])));
+      else for (const { reject } of batch) reject(error);
+    }
+  };
+
+  const flush = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    const batch = waiting;
+    waiting = [];
+    void writeOrRefuse(batch);
+  };
+
+  return (item) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ item, resolve, reject });
+      if (waiting.length >= MOST_ITEMS) flush();
+      else timer ??= setTimeout(flush, WINDOW_MS);
+    });
+}
+
+/** An item breaks a constraint or is no valid data: SQLSTATE classes 23 and 22. A busy database refuses all alike. */
+function isRefusedItem(error: unknown): boolean {
+  return error instanceof RpcError && !error.unclear && /^2[23]/.test(error.code);
+}

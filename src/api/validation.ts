@@ -1,0 +1,49 @@
+import type { z } from 'zod';
+import { ApiError, type FieldError } from './api-error.ts';
+
+/** What the body says, or null with every field of it that is not valid, by its pointer. */
+export function readBody<Schema extends z.ZodType>(
+  schema: Schema,
+  body: unknown,
+): { data: z.output<Schema> | null; errors: FieldError[] } {
+  // Without its input an issue does not tell a field that is missing from one of the wrong type.
+  const parsed = schema.safeParse(body, { reportInput: true });
+  if (parsed.success) return { data: parsed.data, errors: [] };
+  const toPointer = (path: PropertyKey[]) => path.map((key) => `/${escapeKey(key)}`).join('');
+  return { data: null, errors: toFieldErrors(parsed.error, toPointer) };
+}
+
+/** The query as its schema reads it. @throws ApiError validation_failed that names every bad field as `?name` */
+export function parseQuery<Schema extends z.ZodType>(schema: Schema, query: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(query, { reportInput: true });
+  if (parsed.success) return parsed.data;
+  throw validationFailed(toFieldErrors(parsed.error, ([name]) => `?${String(name)}`));
+}
+
+export function validationFailed(errors: FieldError[]): ApiError {
+  const fields = errors.map(({ pointer }) => pointer || 'the body').join(', ');
+  return new ApiError('validation_failed', `Not valid: ${fields}.`, { errors });
+}
+
+function toFieldErrors(error: z.ZodError, toPointer: (path: PropertyKey[]) => string): FieldError[] {
+  return error.issues.flatMap((issue) => {
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => ({
+        pointer: toPointer([...issue.path, key]),
+        code: 'unknown_field',
+        detail: 'There is no such field.',
+      }));
+    }
+    const missing = issue.code === 'invalid_type' && issue.input === undefined;
+    return [
+      {
+        pointer: toPointer(issue.path),
+        code: missing ? 'required' : issue.code,
+        detail: missing ? 'This field is required.' : issue.message,
+      },
+    ];
+  });
+}
+
+/** RFC 6901. */
+const escapeKey = (key: PropertyKey) => String(key).replaceAll('~', '~0').replaceAll('/', '~1');

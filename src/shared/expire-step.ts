@@ -1,0 +1,17 @@
+import type { Logger } from './logger.ts';
+import type { Release } from './release.ts';
+import type { Store } from './store.ts';
+
+/** One round of ending images whose deadline has passed; what they held becomes free for others. */
+export function createExpireStep(deps: {
+  store: Pick<Store, 'expireGenerations'>;
+  release: Pick<Release, 'request'>;
+  log: Logger;
+}): () => Promise<void> {
+  return async () => {
+    const expired = await deps.store.expireGenerations({ repeatForMs: 0 });
+    if (expired === 0) return;
+    deps.log.info({ expired }, 'generations.expired');
+    deps.release.request();
+  };
+}

@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import type { Generation } from './generation.ts';
+
+/** What get_queue_snapshot answers; `lanes` are pairs of (rows waiting, number of lanes with so many). */
+export const queueSnapshotSchema = z.object({
+  slots: z.int(),
+  released: z.int(),
+  processing: z.int(),
+  lanes: z.array(z.tuple([z.int(), z.int()])),
+  durations: z.array(z.object({ model: z.string(), resolution: z.string().nullable(), seconds: z.number() })),
+});
+export type QueueSnapshot = z.infer<typeof queueSnapshotSchema>;
+
+export type Place = { queue_position: number | null; eta_seconds: number | null };
+type Placed = Pick<
+  Generation,
+  'status' | 'lane_place' | 'released_place' | 'model' | 'resolution' | 'started_at'
+>;
+
+/**
+ * Where an image stands. The position follows from the fair order: everything released, and of each lane as many rows
+ * as stand before it in its own. Null for an image that is not waiting, or too far back to say.
+ */
+export function placeOf(row: Placed, queue: QueueSnapshot | null, now: Date): Place {
+  if (!queue) return { queue_position: null, eta_seconds: null };
+  const position = row.released_place ?? (row.lane_place === null ? null : positionOf(row.lane_place, queue));
+  return { queue_position: position, eta_seconds: etaSeconds(row, position, queue, now) };
+}
+
+function positionOf(lanePlace: number, queue: QueueSnapshot): number {
+  const fair = queue.lanes.reduce((sum, [waiting, lanes]) => sum + Math.min(waiting, lanePlace) * lanes, 0);
+  // A snapshot that is older than the row does not count the row itself.
+  return Math.max(fair, lanePlace) + queue.released;
+}
+
+/** Seconds until the image is ready, by how long its kind took lately; null while no worker lives or none was made. */
+function etaSeconds(row: Placed, position: number | null, queue: QueueSnapshot, now: Date): number | null {
+  const seconds = durationOf(row, queue);
+  if (seconds === null || queue.slots === 0) return null;
+  if (row.status === 'processing' && row.started_at) {
+    const elapsed = (now.getTime() - Date.parse(row.started_at)) / 1000;
+    return Math.max(1, Math.ceil(seconds - elapsed));
+  }
+  if (row.status !== 'pending' || position === null) return null;
+  // Those in work are half done on average; after them the slots take the others in rounds.
+  const before = position - 1 + queue.processing / 2;
+  return Math.max(1, Math.ceil(seconds + Math.max(0, before / queue.slots - 0.5) * seconds));
+}
+
+function durationOf(row: Placed, queue: QueueSnapshot): number | null {
+  const ofModel = queue.durations.filter(({ model }) => model === row.model);
+  const exact = ofModel.find(({ resolution }) => resolution === row.resolution);
+  return (exact ?? ofModel[0])?.seconds ?? null;
+}

@@ -1,0 +1,98 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Queue } from 'bullmq';
+import { Redis, type RedisOptions } from 'ioredis';
+import type { Job } from './generation.ts';
+import type { Logger } from './logger.ts';
+
+export const QUEUE_NAME = 'generations';
+
+/** A producer that waits for Redis would hold up requests: the row is safe, reconcile adds the job. */
+const ADD_TIMEOUT_MS = 1_500;
+
+const PRODUCER = {
+  enableOfflineQueue: false,
+  maxRetriesPerRequest: 1,
+  commandTimeout: 1_000,
+  connectTimeout: 1_000,
+  retryStrategy: (times: number) => Math.min(1_000, 50 * times),
+} satisfies RedisOptions;
+
+export type JobQueue = {
+  /** Adds jobs; those that Redis still has are left as they are. Rejects within 1.5 s when Redis does not answer. */
+  add(jobs: Job[]): Promise<void>;
+  /** Rejects when Redis does not answer. */
+  ping(): Promise<void>;
+  /** Calls back each time that Redis can be reached again (and the first time). */
+  onReady(listener: () => void): void;
+  close(): Promise<void>;
+};
+
+/**
+ * The way into Redis. A job's id is `{row id}_{release epoch}`, so adding it twice is adding it once; it leaves
+ * nothing behind when it ends, since a kept job would swallow the same id later.
+ */
+export function createJobQueue(options: { redisUrl: string; prefix: string; log: Logger }): JobQueue {
+  const connection = new Redis(options.redisUrl, PRODUCER);
+  logOutages(connection, options.log);
+  const queue = new Queue(QUEUE_NAME, {
+    connection,
+    prefix: options.prefix,
+    defaultJobOptions: { removeOnComplete: true, removeOnFail: true },
+  });
+  // BullMQ repeats the connection's errors, which logOutages has told.
+  queue.on('error', (error) => options.log.debug({ detail: error.message }, 'queue.error'));
+
+  return {
+    async add(jobs) {
+      if (jobs.length === 0) return;
+      const added = queue.addBulk(
+        jobs.map(({ id, epoch }) => ({
+          name: 'generation',
+          data: { id, epoch },
+          opts: { jobId: `${id}_${epoch}` },
+        })),
+      );
+      await withTimeout(added, ADD_TIMEOUT_MS, 'Redis did not take the jobs in time');
+    },
+    async ping() {
+      await withTimeout(connection.ping(), ADD_TIMEOUT_MS, 'Redis did not answer in time');
+    },
+    onReady(listener) {
+      connection.on('ready', listener);
+      if (connection.status === 'ready') listener();
+    },
+    async close() {
+      connection.disconnect();
+      await Promise.race([queue.close(), delay(ADD_TIMEOUT_MS, undefined, { ref: false })]);
+    },
+  };
+}
+
+/** One line when Redis goes away and one when it is back; ioredis tells every failed attempt. */
+export function logOutages(connection: Redis, log: Logger): void {
+  let away = false;
+  connection.on('error', (error) => {
+    if (!away) log.warn({ detail: error.message }, 'redis.away');
+    away = true;
+  });
+  connection.on('ready', () => {
+    if (away) log.info('redis.back');
+    away = false;
+  });
+}
+
+async function withTimeout<T>(promise: Promise<T>, ms: number, message: string): Promise<T> {
+  const stop = new AbortController();
+  try {
+    return await Promise.race([
+      promise,
+      delay(ms, undefined, { signal: stop.signal }).then(() => {
+        throw new Error(message);
+      }),
+    ]);
+  } finally {
+    stop.abort();
+    // Whichever lost the race may still reject, and nobody waits for it any more.
+    promise.catch(() => undefined);
+  }
+}

@@ -1,0 +1,167 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { z } from 'zod';
+import { usageSchema, warningSchema } from './generation.ts';
+import type { SupabaseClient } from './supabase.ts';
+
+export const IMAGES_BUCKET = 'generated-images';
+const BUCKETS = [IMAGES_BUCKET, 'dataset-images', 'logos', 'reference-images'];
+
+/** A path never changes its bytes, so whoever has fetched one may keep it for a year. */
+const CACHE_CONTROL_S = '31536000';
+
+/**
+ * Storage did not do it. `kind`: 'missing' (no such object or bucket), 'exists' (the key is taken), 'refused' (it will
+ * never take this), 'unavailable' (worth repeating; the call may have been executed).
+ */
+export class StorageError extends Error {
+  readonly kind: 'missing' | 'exists' | 'refused' | 'unavailable';
+
+  constructor(kind: StorageError['kind'], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'StorageError';
+    this.kind = kind;
+  }
+}
+
+/** What the row needs of an image, kept with the object so that an adopted image is complete. */
+export const imageMetadataSchema = z.object({
+  model: z.string(),
+  width: z.int(),
+  height: z.int(),
+  sha256: z.string(),
+  mime_type: z.string(),
+  cost_usd: z.number(),
+  upstream_ms: z.number(),
+  usage: usageSchema.nullable(),
+  warnings: z.array(warningSchema),
+});
+export type ImageMetadata = z.infer<typeof imageMetadataSchema>;
+export type StoredObject = { path: string; bytes: number; metadata: unknown };
+
+type Options = { signal?: AbortSignal; timeoutMs?: number };
+
+/** Supabase Storage as the processes use it. Every call throws StorageError; none repeats by itself. */
+export function createStorage(client: SupabaseClient, publicUrl: string) {
+  const images = client.storage.from(IMAGES_BUCKET);
+
+  return {
+    /** Makes the public buckets that are missing. Safe to do by many at once. */
+    async ensureBuckets(): Promise<void> {
+      for (const bucket of BUCKETS) {
+        const { error } = await client.storage.createBucket(bucket, { public: true });
+        if (error && toStorageError(error).kind !== 'exists') throw toStorageError(error);
+      }
+    },
+
+    /** The address under which anybody can fetch an object of the images bucket. */
+    imageUrl: (path: string): string => `${publicUrl}/storage/v1/object/public/${IMAGES_BUCKET}/${path}`,
+
+    /** Stores an image under a path that no other attempt uses; the path being taken means this upload came through before. */
+    async uploadImage(
+      path: string,
+      bytes: Buffer,
+      metadata: ImageMetadata,
+      options: Options = {},
+    ): Promise<void> {
+      const { error } = await within(
+        options,
+        images.upload(path, bytes, {
+          contentType: metadata.mime_type,
+          cacheControl: CACHE_CONTROL_S,
+          upsert: false,
+          // As text: storage-js answers an object's metadata with the keys in camel case, nested ones too.
+          metadata: { image: JSON.stringify(metadata) },
+        }),
+      );
+      if (error && toStorageError(error).kind !== 'exists') throw toStorageError(error);
+    },
+
+    /** The objects of one image's folder, by name; [] when it has none. */
+    async listImages(folder: string, options: Options = {}): Promise<string[]> {
+      const { data, error } = await within(
+        options,
+        images.list(folder, { sortBy: { column: 'name', order: 'asc' } }),
+      );
+      if (error) throw toStorageError(error);
+      return data.filter((object) => object.id !== null).map((object) => `${folder}/${object.name}`);
+    },
+
+    async describeImage(path: string, options: Options = {}): Promise<StoredObject> {
+      const { data, error } = await within(options, images.info(path));
+      if (error) throw toStorageError(error);
+      return { path, bytes: data.size ?? 0, metadata: parseMetadata(data.metadata?.image) };
+    },
+
+    /** Removing what is not there is no error. */
+    async removeImages(paths: string[], options: Options = {}): Promise<void> {
+      if (paths.length === 0) return;
+      const { error } = await within(options, images.remove(paths));
+      if (error) throw toStorageError(error);
+    },
+
+    async download(bucket: string, path: string, options: Options = {}): Promise<Buffer> {
+      const { data, error } = await within(options, client.storage.from(bucket).download(path));
+      if (error) throw toStorageError(error);
+      return Buffer.from(await data.arrayBuffer());
+    },
+  };
+}
+
+export type Storage = ReturnType<typeof createStorage>;
+
+/** storage-js takes no signal on most calls, so a caller that gives up leaves the call to end by itself. */
+async function within<T>({ signal, timeoutMs = 60_000 }: Options, call: Promise<T>): Promise<T> {
+  const stop = new AbortController();
+  const gaveUp = delay(timeoutMs, undefined, { signal: stop.signal }).then(
+    () => new StorageError('unavailable', `no answer within ${timeoutMs} ms`),
+    () => null,
+  );
+  const aborted = new Promise<StorageError>((resolve) => {
+    signal?.addEventListener(
+      'abort',
+      () => resolve(new StorageError('unavailable', 'given up', { cause: signal.reason })),
+      {
+        signal: stop.signal,
+      },
+    );
+  });
+  try {
+    if (signal?.aborted) throw new StorageError('unavailable', 'given up', { cause: signal.reason });
+    const first = await Promise.race([Promise.resolve(call).catch(broken), gaveUp, aborted]);
+    if (first instanceof StorageError) throw first;
+    return first as T;
+  } finally {
+    stop.abort();
+  }
+}
+
+/** storage-js throws as it is what breaks while a body is read. */
+function broken(cause: unknown): never {
+  throw new StorageError('unavailable', cause instanceof Error ? cause.message : 'broken off', { cause });
+}
+
+/** Null for an object that was not stored here. */
+function parseMetadata(text: unknown): unknown {
+  try {
+    return typeof text === 'string' ? JSON.parse(text) : null;
+  } catch {
+    // Not our JSON is not our object; whoever asks sees to that.
+    return null;
+  }
+}
+
+/** Storage says nearly everything with HTTP 400 and the meant status in the body, so that is what counts. */
+function toStorageError(error: Error & { status?: unknown; statusCode?: unknown }): StorageError {
+  const kind = kindOfStatus(Number(error.statusCode)) ?? kindOfStatus(Number(error.status)) ?? 'unavailable';
+  return new StorageError(kind, error.message, { cause: error });
+}
+
+/** Key, rights, time and load: what an operator or a while can mend, so that no paid image is given up for it. */
+const MENDABLE = new Set([401, 403, 408, 429]);
+
+function kindOfStatus(status: number): StorageError['kind'] | null {
+  if (status === 404) return 'missing';
+  if (status === 409) return 'exists';
+  if (status >= 500 || MENDABLE.has(status)) return 'unavailable';
+  return status >= 400 ? 'refused' : null;
+}

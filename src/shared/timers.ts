@@ -1,0 +1,35 @@
+import type { Logger } from './logger.ts';
+
+export type Timers = {
+  every(name: string, everyMs: number, step: () => Promise<void>): void;
+  stop(): void;
+};
+
+/**
+ * Steps that come again and again, each a while after it has ended, with a fifth of the time by chance, so that many
+ * processes do not act in one moment. A step that fails is logged and comes again.
+ */
+export function createTimers(log: Logger): Timers {
+  const pending = new Map<string, NodeJS.Timeout>();
+  let stopped = false;
+
+  const schedule = (name: string, everyMs: number, step: () => Promise<void>) => {
+    if (stopped) return;
+    const timer = setTimeout(
+      async () => {
+        await step().catch((error: unknown) => log.warn({ step: name, err: error }, 'step.failed'));
+        schedule(name, everyMs, step);
+      },
+      everyMs * (0.9 + Math.random() / 5),
+    );
+    pending.set(name, timer);
+  };
+
+  return {
+    every: schedule,
+    stop() {
+      stopped = true;
+      for (const timer of pending.values()) clearTimeout(timer);
+    },
+  };
+}

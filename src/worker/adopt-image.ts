@@ -1,0 +1,48 @@
+import type { ClaimedGeneration, CompletedImage } from '../shared/generation.ts';
+import { imageMetadataSchema, type Storage, StorageError } from '../shared/storage.ts';
+import { GenerationError } from './generation-error.ts';
+
+/**
+ * The image that an earlier attempt has stored, whole with what the row needs of it, or null. The newest attempt
+ * counts. An object without readable metadata is none of ours and is left for the clean-up.
+ *
+ * @throws GenerationError, a wait, when Storage does not say: without looking, nothing may be paid for
+ */
+export async function findStoredImage(
+  storage: Pick<Storage, 'listImages' | 'describeImage' | 'imageUrl'>,
+  row: Pick<ClaimedGeneration, 'folder'>,
+  signal: AbortSignal,
+): Promise<CompletedImage | null> {
+  try {
+    const paths = await storage.listImages(row.folder, { signal });
+    for (const path of paths.toSorted(byAttempt).reverse()) {
+      const object = await storage.describeImage(path, { signal });
+      const metadata = imageMetadataSchema.safeParse(object.metadata);
+      if (!metadata.success || object.bytes === 0) continue;
+      const { width, height, sha256, mime_type, usage, cost_usd, upstream_ms } = metadata.data;
+      return {
+        image_url: storage.imageUrl(path),
+        storage_path: path,
+        bytes: object.bytes,
+        ...{ width, height, sha256, mime_type, usage, cost_usd, upstream_ms },
+        warnings: metadata.data.warnings,
+        upload_ms: 0,
+        billed: false,
+      };
+    }
+    return null;
+  } catch (error) {
+    if (!(error instanceof StorageError) || signal.aborted) throw error;
+    throw new GenerationError({
+      code: 'storage_failed',
+      message: 'Storage does not say for now whether there is an image already.',
+      errorClass: 'wait',
+      billed: false,
+      cause: error,
+    });
+  }
+}
+
+/** Paths end in `{attempt}.{ext}`. */
+const attemptOf = (path: string) => Number(/(\d+)\.[a-z]+$/.exec(path)?.[1] ?? 0);
+const byAttempt = (a: string, b: string) => attemptOf(a) - attemptOf(b);

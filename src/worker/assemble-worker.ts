@@ -1,0 +1,76 @@
+import { v4 as uuid } from 'uuid';
+import type { Connections } from '../shared/connections.ts';
+import type { Logger } from '../shared/logger.ts';
+import { createModels } from '../shared/models.ts';
+import { type Claims, createClaims } from './claims.ts';
+import type { WorkerConfig } from './config.ts';
+import { createGemini } from './gemini.ts';
+import { createHeartbeat, type Heartbeat } from './heartbeat.ts';
+import { createJobWorker, type JobWorker } from './job-worker.ts';
+import { createMakeImage } from './make-image.ts';
+import { createProcessGeneration } from './process-generation.ts';
+import { createReconcile, type Reconcile } from './reconcile.ts';
+import { createReportOutcome } from './report-outcome.ts';
+import { createRetryDelay } from './retry-delay.ts';
+
+/** A worker's parts, put together; nothing runs yet. */
+export type WorkerParts = {
+  id: string;
+  claims: Claims;
+  heartbeat: Heartbeat;
+  jobs: JobWorker;
+  reconcile: Reconcile;
+  slots(): number;
+  /** From now on the beats announce no slots. */
+  closeSlots(): void;
+  /** Its abort ends reports that are still being repeated. */
+  leaving: AbortController;
+};
+
+export function assembleWorker(config: WorkerConfig, connections: Connections, log: Logger): WorkerParts {
+  const id = uuid();
+  const claims = createClaims();
+  const leaving = new AbortController();
+  let slots = config.WORKER_CONCURRENCY;
+  const worker = { id, host: config.WORKER_HOST };
+  const heartbeat = createHeartbeat({ ...connections, claims, worker, slots: () => slots, log });
+  const jobs = createJobWorker({
+    redisUrl: config.REDIS_URL,
+    prefix: config.QUEUE_PREFIX,
+    concurrency: slots,
+    lockMs: config.JOB_LOCK_MS,
+    stalledCheckMs: config.JOB_STALLED_CHECK_MS,
+    processGeneration: createProcessGeneration({
+      ...connections,
+      claims,
+      workerId: id,
+      makeImage: createMakeImage({ ...connections, ...callParts(config), heartbeat, log }),
+      report: createReportOutcome({
+        ...connections,
+        retryDelay: createRetryDelay({ baseMs: config.RETRY_BASE_MS, capMs: config.RETRY_CAP_MS }),
+        leaving: leaving.signal,
+        log,
+      }),
+      heartbeat,
+      log,
+    }),
+    log,
+  });
+  const everyMs = config.RECONCILE_EVERY_MS;
+  const reconcile = createReconcile({ ...connections, workerId: id, everyMs, log });
+  const closeSlots = () => {
+    slots = 0;
+  };
+  return { id, claims, heartbeat, jobs, reconcile, slots: () => slots, closeSlots, leaving };
+}
+
+function callParts(config: WorkerConfig) {
+  return {
+    models: createModels(config.MODELS_FILE, config.DEFAULT_MODEL),
+    gemini: createGemini({
+      apiKey: config.GEMINI_API_KEY,
+      baseUrl: config.GEMINI_BASE_URL,
+      timeoutMs: config.GEMINI_TIMEOUT_MS,
+    }),
+  };
+}

@@ -1,0 +1,30 @@
+import { hostname } from 'node:os';
+import { z } from 'zod';
+import { connectionConfig } from '../shared/connection-config.ts';
+import { LOG_LEVEL } from '../shared/logger.ts';
+import { knowsDefaultModel, modelsConfig } from '../shared/models.ts';
+
+const ms = (standard: number) => z.coerce.number().int().positive().default(standard);
+
+/** The worker's environment. `.env.example` and the README describe each variable. */
+export const workerConfig = z
+  .object({
+    ...connectionConfig,
+    ...modelsConfig,
+    GEMINI_API_KEY: z.string().min(1),
+    GEMINI_BASE_URL: z.url({ protocol: /^https?$/ }).optional(),
+    GEMINI_TIMEOUT_MS: ms(240_000),
+    WORKER_CONCURRENCY: z.coerce.number().int().min(1).max(1_000).default(8),
+    WORKER_HOST: z.string().min(1).default(hostname()),
+    SHUTDOWN_GRACE_MS: ms(60_000),
+    RETRY_BASE_MS: ms(2_000),
+    RETRY_CAP_MS: ms(120_000),
+    RELEASE_EVERY_MS: ms(1_000),
+    RECONCILE_EVERY_MS: ms(5_000),
+    JOB_LOCK_MS: ms(30_000),
+    JOB_STALLED_CHECK_MS: ms(10_000),
+    LOG_LEVEL,
+  })
+  .refine(knowsDefaultModel.check, knowsDefaultModel.problem);
+
+export type WorkerConfig = z.output<typeof workerConfig>;

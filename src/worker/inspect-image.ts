@@ -1,0 +1,89 @@
+import { createHash } from 'node:crypto';
+import sharp from 'sharp';
+import type { Warning } from '../shared/generation.ts';
+
+const MIME_TYPES = { png: 'image/png', jpeg: 'image/jpeg', webp: 'image/webp' } as const;
+export type ImageFormat = keyof typeof MIME_TYPES;
+
+export type InspectedImage = {
+  bytes: Buffer;
+  format: ImageFormat;
+  mimeType: string;
+  width: number;
+  height: number;
+  sha256: string;
+  warnings: Warning[];
+};
+
+/** How far the measured ratio may be off before it is worth a warning: models round their sizes to multiples of 8 or 16. */
+const RATIO_TOLERANCE = 0.03;
+
+/**
+ * Reads what the bytes are from the bytes themselves, since the type that models name has been wrong. They stay as
+ * they are (re-encoding would strip their content credentials) unless another format was asked for.
+ *
+ * @returns null when they are no PNG, JPEG or WebP that can be read, which for bytes that stay as they are means a header
+ */
+export async function inspectImage(
+  original: Buffer,
+  asked: { format: string | null; aspectRatio: string | null },
+): Promise<InspectedImage | null> {
+  const found = await measure(original);
+  if (!found) return null;
+  const wanted = isFormat(asked.format) && asked.format !== found.format ? asked.format : null;
+  const bytes = wanted ? await transcode(original, wanted) : original;
+  if (!bytes) return null;
+  const format = wanted ?? found.format;
+  return {
+    bytes,
+    format,
+    mimeType: MIME_TYPES[format],
+    width: found.width,
+    height: found.height,
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+    warnings: ratioWarnings(found, asked.aspectRatio),
+  };
+}
+
+/** The MIME type by the bytes, and null for what is no image that a model can look at. */
+export async function sniffMimeType(bytes: Buffer): Promise<string | null> {
+  const found = await measure(bytes);
+  return found && MIME_TYPES[found.format];
+}
+
+async function measure(
+  bytes: Buffer,
+): Promise<{ format: ImageFormat; width: number; height: number } | null> {
+  try {
+    const { format, width, height } = await sharp(bytes).metadata();
+    return isFormat(format) ? { format, width, height } : null;
+  } catch {
+    // sharp throws for bytes that are no image: that is the answer here, not a fault.
+    return null;
+  }
+}
+
+/** The pixels of a broken image are found to be broken only now. */
+async function transcode(original: Buffer, format: ImageFormat): Promise<Buffer | null> {
+  try {
+    return await sharp(original).autoOrient().toFormat(format).toBuffer();
+  } catch {
+    // As in measure: sharp's way to say that these are not the bytes of an image.
+    return null;
+  }
+}
+
+function isFormat(format: string | null): format is ImageFormat {
+  return format !== null && Object.hasOwn(MIME_TYPES, format);
+}
+
+function ratioWarnings(
+  { width, height }: { width: number; height: number },
+  asked: string | null,
+): Warning[] {
+  const [across = 0, down = 0] = (asked ?? '').split(':').map(Number);
+  if (!across || !down) return [];
+  const off = Math.abs(width / height / (across / down) - 1);
+  if (off <= RATIO_TOLERANCE) return [];
+  return [{ code: 'aspect_ratio_differs', message: `Asked for ${asked}, got ${width}x${height}.` }];
+}

@@ -1,0 +1,122 @@
+import type { ClaimedGeneration, CompletedImage, ErrorCode } from '../shared/generation.ts';
+import { ERROR_CODES } from '../shared/generation.ts';
+import type { Logger } from '../shared/logger.ts';
+import { type Models, RESOLUTIONS, type Resolution } from '../shared/models.ts';
+import type { Storage } from '../shared/storage.ts';
+import { findStoredImage } from './adopt-image.ts';
+import type { Gemini, ImageOrder } from './gemini.ts';
+import { noImage } from './gemini-answer.ts';
+import { GenerationError } from './generation-error.ts';
+import type { Heartbeat } from './heartbeat.ts';
+import { inspectImage } from './inspect-image.ts';
+import { fetchReferenceImages } from './reference-images.ts';
+import { storeImage } from './store-image.ts';
+
+/** What an attempt has come to, for whoever has to report when it is stopped in the middle. */
+export type Progress = { callStarted: boolean; uploadPath: string | null };
+
+/**
+ * From a claimed row to a stored image: adopt what an earlier attempt has stored, or call Gemini once and upload.
+ *
+ * @throws GenerationError, an outcome for the row; a StopReason, thrown as `signal` aborts with it
+ */
+export function createMakeImage(deps: {
+  storage: Storage;
+  gemini: Gemini;
+  models: Models;
+  heartbeat: Pick<Heartbeat, 'mayCall'>;
+  log: Logger;
+}) {
+  return async (row: ClaimedGeneration, progress: Progress, signal: AbortSignal): Promise<CompletedImage> => {
+    signal.throwIfAborted();
+    if (row.attempt > 1) {
+      const stored = await findStoredImage(deps.storage, row, signal);
+      if (stored) return stored;
+    }
+    if (!row.call_allowed) throw noCallAllowed(row);
+    const order = await prepareOrder(row);
+    if (!deps.heartbeat.mayCall()) throw notHeard();
+
+    signal.throwIfAborted();
+    progress.callStarted = true;
+    const calledAt = performance.now();
+    const answer = await deps.gemini.generateImage(order, signal);
+    const upstreamMs = Math.round(performance.now() - calledAt);
+
+    const image = await inspectImage(Buffer.from(answer.data, 'base64'), {
+      format: row.format,
+      aspectRatio: row.aspect_ratio,
+    });
+    if (!image) throw noImage('Gemini answered with an image that cannot be read.', answer);
+
+    const path = `${row.folder}/${row.attempt}.${image.format}`;
+    const facts = {
+      mime_type: image.mimeType,
+      width: image.width,
+      height: image.height,
+      sha256: image.sha256,
+      usage: answer.usage,
+      cost_usd: answer.costUsd,
+      upstream_ms: upstreamMs,
+      warnings: [...answer.warnings, ...image.warnings],
+    };
+    const uploadedFrom = performance.now();
+    progress.uploadPath = path;
+    await storeImage(deps, { path, bytes: image.bytes, metadata: { ...facts, model: row.model } }, signal);
+    return {
+      ...facts,
+      image_url: deps.storage.imageUrl(path),
+      storage_path: path,
+      bytes: image.bytes.length,
+      upload_ms: Math.round(performance.now() - uploadedFrom),
+      billed: true,
+    };
+
+    async function prepareOrder(row: ClaimedGeneration): Promise<ImageOrder> {
+      const model = deps.models.byId.get(row.model);
+      if (!model) {
+        const message = `The model ${row.model} is not in this worker's configuration.`;
+        throw new GenerationError({ code: 'misconfigured', message, errorClass: 'permanent', billed: false });
+      }
+      return {
+        model,
+        prompt: row.full_prompt,
+        references: await fetchReferenceImages(deps.storage, row.reference_images, signal),
+        aspectRatio: row.aspect_ratio,
+        resolution: toResolution(row.resolution),
+      };
+    }
+  };
+}
+
+export type MakeImage = ReturnType<typeof createMakeImage>;
+
+function toResolution(resolution: string | null): Resolution {
+  return RESOLUTIONS.find((known) => known === resolution) ?? '1K';
+}
+
+/** Nothing to adopt, and as much was paid or tried as may be: the last known reason, or that nobody knows. */
+function noCallAllowed(row: ClaimedGeneration): GenerationError {
+  const known = ERROR_CODES.find((code) => code === row.error?.code);
+  const code: ErrorCode = row.failures >= row.max_failures && known ? known : 'outcome_unknown';
+  return new GenerationError({
+    code,
+    message:
+      code === 'outcome_unknown'
+        ? 'Calls for this image were started and their outcome was never learned; no further one is paid for.'
+        : (row.error?.message ?? 'Too many attempts failed.'),
+    errorClass: 'permanent',
+    retryable: code === 'outcome_unknown' || row.error?.retryable === true,
+    billed: false,
+    ...(row.error?.upstream && { upstream: row.error.upstream }),
+  });
+}
+
+function notHeard(): GenerationError {
+  return new GenerationError({
+    code: 'internal',
+    message: 'The worker was cut off from the database before its call.',
+    errorClass: 'wait',
+    billed: false,
+  });
+}

@@ -1,0 +1,75 @@
+import type { ClaimedGeneration, CompletedImage } from '../shared/generation.ts';
+import type { Logger } from '../shared/logger.ts';
+import type { Release } from '../shared/release.ts';
+import { RpcError } from '../shared/rpc.ts';
+import type { Store } from '../shared/store.ts';
+import type { Claims, HeldClaim, StopReason } from './claims.ts';
+import { GenerationError } from './generation-error.ts';
+import type { Heartbeat } from './heartbeat.ts';
+import type { MakeImage, Progress } from './make-image.ts';
+import type { ReportOutcome } from './report-outcome.ts';
+
+/**
+ * One job: claim the row, make or adopt its image, report. Never throws into BullMQ: the row, not the job, knows
+ * whether there is something left to do, and whatever goes wrong here is put right by reconcile.
+ */
+export function createProcessGeneration(deps: {
+  store: Pick<Store, 'claimGeneration'>;
+  claims: Claims;
+  workerId: string;
+  makeImage: MakeImage;
+  report: ReportOutcome;
+  release: Pick<Release, 'request'>;
+  heartbeat: Pick<Heartbeat, 'leaseMs'>;
+  log: Logger;
+}) {
+  const { log, report } = deps;
+
+  const attempt = async (row: ClaimedGeneration, claim: HeldClaim): Promise<void> => {
+    const progress: Progress = { callStarted: false, uploadPath: null };
+    let image: CompletedImage;
+    try {
+      image = await deps.makeImage(row, progress, claim.signal);
+    } catch (error) {
+      if (error instanceof GenerationError) return report.failedWith(row, claim, error);
+      if (claim.signal.aborted)
+        return report.stopped(row, claim, claim.signal.reason as StopReason, progress);
+      return report.failedWith(row, claim, bug(error, progress));
+    }
+    await report.completed(row, claim, image);
+  };
+
+  return async (imageId: string): Promise<void> => {
+    const claim = deps.claims.hold(imageId);
+    try {
+      // Not cut short when the claim is stopped: what may have been claimed unseen could not be handed back.
+      const options = { repeatForMs: deps.heartbeat.leaseMs() };
+      const row = await deps.store.claimGeneration(claim, deps.workerId, options);
+      if (!row) {
+        log.debug({ image_id: imageId }, 'generation.not_claimed');
+        return;
+      }
+      claim.confirm();
+      log.info({ image_id: row.id, attempt: row.attempt, model: row.model }, 'generation.claimed');
+      await attempt(row, claim);
+    } catch (error) {
+      // A row that is left like this is missing in the next two beats, which take it back, or is a dead worker's.
+      const away = error instanceof RpcError && error.unclear;
+      log[away ? 'warn' : 'error']({ image_id: imageId, err: error }, 'generation.unreported');
+    } finally {
+      claim.letGo();
+      deps.release.request();
+    }
+  };
+}
+
+/** Not an outcome but a mistake of ours: the row ends with a reason all the same, and the log has the whole of it. */
+function bug(error: unknown, progress: Progress): GenerationError {
+  return new GenerationError({
+    code: 'internal',
+    message: 'Something went wrong inside the worker.',
+    errorClass: 'permanent',
+    billed: progress.callStarted,
+    cause: error,
+  });
+}

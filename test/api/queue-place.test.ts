@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { after, before, it } from 'node:test';
+import { startTestStack, type TestStack } from '../support/test-stack.ts';
+
+let stack: TestStack;
+let apiUrl: string;
+before(async () => {
+  stack = await startTestStack({ leaseSeconds: 600 });
+  // Nothing is released, so that everybody keeps standing where they are.
+  await stack.sql("select public.hold_calls('operator', 3600, 'test')");
+  apiUrl = (await stack.startApi()).url;
+});
+after(() => stack.stop());
+
+async function submit(token: string): Promise<string> {
+  const answer = await fetch(`${apiUrl}/ai/generate`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+    body: JSON.stringify({ prompt: 'A lighthouse' }),
+  });
+  return ((await answer.json()) as { id: string }).id;
+}
+
+type Placed = { queue_position: number | null; eta_seconds: number | null; warnings: { code: string }[] };
+
+/** Through an API that was just started, which has read the queue as it is now. */
+async function readPlaces(token: string, ids: string[]): Promise<Placed[]> {
+  const fresh = await stack.startApi();
+  return Promise.all(
+    ids.map(async (id) => {
+      const answer = await fetch(`${fresh.url}/ai/generated-images/${id}`, {
+        headers: { authorization: `Bearer ${token}` },
+      });
+      return (await answer.json()) as Placed;
+    }),
+  );
+}
+
+it('tells every caller a place in the fair order, and when the image can be expected', async () => {
+  const heavy = await stack.createUser();
+  const light = await stack.createUser();
+  const heavyIds = [await submit(heavy.token), await submit(heavy.token), await submit(heavy.token)];
+  const lightIds = [await submit(light.token)];
+
+  const alone = await readPlaces(light.token, lightIds);
+  assert.equal(alone[0]?.eta_seconds, null);
+  assert.deepEqual(
+    alone[0]?.warnings.map(({ code }) => code),
+    ['no_worker_online'],
+  );
+
+  // One worker with one slot; images of this kind took ten seconds lately.
+  await stack.sql("select public.beat_worker($1, 'host', 1, '[]')", [randomUUID()]);
+  await stack.sql(`
+    insert into public.generated_images (prompt, full_prompt, image_url, model, resolution, started_at, completed_at, root_id)
+    select 'p', 'p', 'u', model, resolution, now() - interval '10 seconds', now(), gen_random_uuid()
+    from public.generated_images where status = 'pending' limit 1`);
+
+  const ofHeavy = await readPlaces(heavy.token, heavyIds);
+  const ofLight = await readPlaces(light.token, lightIds);
+  // By the sum over callers of min(their waiting rows, my place among mine).
+  assert.deepEqual(
+    ofHeavy.map((record) => record.queue_position),
+    [2, 3, 4],
+  );
+  assert.deepEqual(
+    ofLight.map((record) => record.queue_position),
+    [2],
+  );
+  assert.deepEqual(
+    [...ofHeavy, ...ofLight].map((record) => record.warnings),
+    [[], [], [], []],
+  );
+  const etas = ofHeavy.map((record) => record.eta_seconds ?? 0);
+  assert.ok((etas[0] ?? 0) >= 10 && (etas[2] ?? 0) <= 40, `${etas} s`);
+  assert.deepEqual(
+    etas,
+    etas.toSorted((a, b) => a - b),
+  );
+});

@@ -1,0 +1,140 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createClient, type SupabaseClient } from '@supabase/supabase-js';
+import { SignJWT } from 'jose';
+import pg from 'pg';
+import { apiConfig } from '../../src/api/config.ts';
+import { startApi } from '../../src/api/start-api.ts';
+import { startGateway } from '../../src/local/gateway/start-gateway.ts';
+import { createSupabaseKeys } from '../../src/local/gateway-keys.ts';
+import { type GeminiSimulator, startGeminiSimulator } from '../../src/local/gemini/simulator.ts';
+import { createLogger, type Logger } from '../../src/shared/logger.ts';
+import { workerConfig } from '../../src/worker/config.ts';
+import { startWorker } from '../../src/worker/start-worker.ts';
+import { createTestDatabase } from './postgres.ts';
+
+export type Env = Record<string, string>;
+export type Running = { stop(): Promise<void> };
+
+/**
+ * The whole of Darkroom for one test file: its own database, Storage folder, gateway, Gemini simulator and queue
+ * prefix. APIs and workers are started in this process; `env` starts the same as processes of their own.
+ */
+export type TestStack = {
+  /** What an API and a worker need in their environment. Beats, back-offs and timers run about ten times faster. */
+  env: Env;
+  supabaseUrl: string;
+  serviceRoleKey: string;
+  anonKey: string;
+  gemini: GeminiSimulator;
+  /** supabase-js as service_role. */
+  supabase: SupabaseClient;
+  /** Rows of a statement that the database's owner runs. */
+  sql<Row extends pg.QueryResultRow = pg.QueryResultRow>(
+    statement: string,
+    params?: unknown[],
+  ): Promise<Row[]>;
+  /** A user in auth.users with an access token; other claims than the usual ones on request. */
+  createUser(claims?: Record<string, unknown>): Promise<{ id: string; token: string }>;
+  signToken(claims: Record<string, unknown>, expiresIn?: string): Promise<string>;
+  startApi(env?: Env, log?: Logger): Promise<Running & { url: string }>;
+  startWorker(env?: Env, log?: Logger): Promise<Running & { id: string }>;
+  /** Stops whatever runs, newest first, and drops the database. */
+  stop(): Promise<void>;
+};
+
+export async function startTestStack(options: { leaseSeconds?: number } = {}): Promise<TestStack> {
+  const jwtSecret = randomBytes(32).toString('hex');
+  const database = await createTestDatabase({ migrated: true });
+  const owner = new pg.Pool({ connectionString: database.url, max: 4 });
+  // Dropping the database ends connections that are just closing, which is no fault.
+  owner.on('error', () => undefined);
+  await owner.query(`update public.settings set lease = make_interval(secs => $1)`, [
+    options.leaseSeconds ?? 3,
+  ]);
+  const storageDir = await mkdtemp(join(tmpdir(), 'darkroom-storage-'));
+  const gateway = await startGateway({
+    databaseUrl: database.url,
+    storageDir,
+    jwtSecret,
+    host: '127.0.0.1',
+    port: 0,
+  });
+  const gemini = await startGeminiSimulator({ host: '127.0.0.1', port: 0 });
+  const { serviceRoleKey, anonKey } = await createSupabaseKeys(jwtSecret);
+  const running: Running[] = [];
+
+  const env: Env = {
+    SUPABASE_URL: gateway.url,
+    SUPABASE_SERVICE_ROLE_KEY: serviceRoleKey,
+    SUPABASE_JWT_SECRET: jwtSecret,
+    REDIS_URL: requiredEnv('TEST_REDIS_URL'),
+    QUEUE_PREFIX: `test-${randomUUID()}`,
+    HOST: '127.0.0.1',
+    PORT: '0',
+    ANONYMOUS_ACCESS: 'true',
+    GEMINI_API_KEY: 'test-key',
+    GEMINI_BASE_URL: gemini.url,
+    GEMINI_TIMEOUT_MS: '5000',
+    WORKER_CONCURRENCY: '4',
+    SHUTDOWN_GRACE_MS: '3000',
+    RETRY_BASE_MS: '20',
+    RETRY_CAP_MS: '200',
+    RELEASE_EVERY_MS: '100',
+    RECONCILE_EVERY_MS: '300',
+    JOB_LOCK_MS: '2000',
+    JOB_STALLED_CHECK_MS: '500',
+    EXPIRE_EVERY_MS: '300',
+    LOG_LEVEL: 'silent',
+  };
+  const signToken: TestStack['signToken'] = (claims, expiresIn = '1h') =>
+    new SignJWT({ role: 'authenticated', ...claims })
+      .setProtectedHeader({ alg: 'HS256' })
+      .setAudience('authenticated')
+      .setIssuer(`${gateway.url}/auth/v1`)
+      .setIssuedAt()
+      .setExpirationTime(expiresIn)
+      .sign(new TextEncoder().encode(jwtSecret));
+  const keep = <T extends Running>(started: T): T => {
+    running.push(started);
+    return started;
+  };
+
+  return {
+    env,
+    supabaseUrl: gateway.url,
+    serviceRoleKey,
+    anonKey,
+    gemini,
+    supabase: createClient(gateway.url, serviceRoleKey, { auth: { persistSession: false } }),
+    signToken,
+    async sql(statement, params = []) {
+      return (await owner.query(statement, params)).rows;
+    },
+    async createUser(claims = {}) {
+      const id = randomUUID();
+      await owner.query('insert into auth.users (id, email) values ($1, $2)', [id, `${id}@example.com`]);
+      return { id, token: await signToken({ sub: id, ...claims }) };
+    },
+    startApi: async (extra = {}, log = createLogger('api', 'silent')) =>
+      keep(await startApi(apiConfig.parse({ ...env, ...extra }), log)),
+    startWorker: async (extra = {}, log = createLogger('worker', 'silent')) =>
+      keep(await startWorker(workerConfig.parse({ ...env, ...extra }), log)),
+    async stop() {
+      for (const one of running.toReversed()) await one.stop();
+      await gemini.close();
+      await gateway.close();
+      await owner.end();
+      await database.drop();
+      await rm(storageDir, { recursive: true, force: true });
+    },
+  };
+}
+
+function requiredEnv(name: string): string {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} is not set; run the tests by script/test`);
+  return value;
+}
