@@ -1,0 +1,28 @@
+import { join } from 'node:path';
+import { DEMO_REQUEST, type DemoRecord } from './demo-generation.ts';
+import type { Stack } from './stack.ts';
+
+/** Where a person who has just seen the demo work can look further. */
+export function describeWhereToLook(stack: Stack, record: DemoRecord, dataDir: string): string {
+  const images = `${stack.apiUrl}/ai/generated-images`;
+  return `
+The image:  ${record.image_url}
+The API:    ${stack.apiUrl}
+Supabase:   ${stack.supabaseUrl} (embedded)
+Data:       ${dataDir}
+Logs:       ${join(stack.logFolder, '*.log')}
+
+Submit:     curl ${stack.apiUrl}/ai/generate -H 'content-type: application/json' \\
+              -d '${JSON.stringify(DEMO_REQUEST)}'
+Poll:       curl ${images}/${record.id}
+History:    curl '${images}?limit=5'
+`;
+}
+
+/** Said on top of everything while no real model draws. */
+export const SIMULATOR_WARNING = `
+  ****************************************************************************
+  *  NO GEMINI_API_KEY IS SET: A SIMULATOR DRAWS THE PICTURES, NOT GEMINI.   *
+  *  Set GEMINI_API_KEY and start again for real ones (they cost money).     *
+  ****************************************************************************
+`;
