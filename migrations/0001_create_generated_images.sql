@@ -38,9 +38,26 @@ end
 $$;
 grant select, insert, update, delete on public.datasets, public.dataset_images to service_role;
 
+-- Datasets that name their owner otherwise keep one: without an owner everybody could use them.
+do $$
+begin
+  if not exists (
+    select from information_schema.columns
+    where table_schema = 'public' and table_name = 'datasets' and column_name = 'owner_id'
+  ) then
+    alter table public.datasets add column owner_id uuid;
+    if exists (
+      select from information_schema.columns
+      where table_schema = 'public' and table_name = 'datasets' and column_name = 'user_id' and data_type = 'uuid'
+    ) then
+      execute 'update public.datasets set owner_id = user_id where user_id is not null';
+    end if;
+  end if;
+end
+$$;
+
 -- owner_id has no foreign key to auth.users: see the note on side tables in 0003.
 alter table public.datasets
-  add column if not exists owner_id uuid,
   add column if not exists brand text,
   add column if not exists vibe text,
   add column if not exists unique_visual_elements jsonb,
@@ -49,6 +66,10 @@ alter table public.datasets
 
 comment on column public.datasets.owner_id is 'Null: everybody may use the dataset, an admin may change it.';
 
+alter table public.dataset_images
+  add column if not exists position integer not null default 0,
+  add column if not exists storage_path text,
+  add column if not exists mime_type text;
 create index if not exists idx_dataset_images_dataset_id on public.dataset_images (dataset_id, position, id);
 
 create table if not exists public.generated_images (

@@ -47,53 +47,27 @@ alter table public.generated_images
 
 alter table public.generated_images alter column image_url drop not null;
 
-update public.generated_images
-set created_at = coalesce(created_at, now()),
-    completed_at = coalesce(created_at, now()),
-    root_id = id
-where status = 'succeeded' and root_id is null;
-
-alter table public.generated_images alter column created_at set not null;
-
--- An impossible row cannot exist.
+-- An impossible row cannot exist. The rows that are there are looked at in 0020, where that locks nobody out.
 alter table public.generated_images
   drop constraint if exists generated_images_status_known,
   add constraint generated_images_status_known
-    check (status in ('pending', 'processing', 'succeeded', 'failed', 'canceled', 'expired')),
+    check (status in ('pending', 'processing', 'succeeded', 'failed', 'canceled', 'expired')) not valid,
   drop constraint if exists generated_images_image_when_succeeded,
   add constraint generated_images_image_when_succeeded
-    check ((status = 'succeeded') = (image_url is not null)),
+    check ((status = 'succeeded') = (image_url is not null)) not valid,
   drop constraint if exists generated_images_completed_when_ended,
   add constraint generated_images_completed_when_ended
-    check ((status in ('pending', 'processing')) = (completed_at is null)),
+    check ((status in ('pending', 'processing')) = (completed_at is null)) not valid,
   drop constraint if exists generated_images_error_when_failed,
   add constraint generated_images_error_when_failed
-    check ((status in ('failed', 'expired')) = (error_code is not null)),
+    check ((status in ('failed', 'expired')) = (error_code is not null)) not valid,
   drop constraint if exists generated_images_claimed_when_processing,
   add constraint generated_images_claimed_when_processing check (
     (status <> 'processing' or (claim_id is not null and worker_id is not null and started_at is not null))
     and (status <> 'pending' or (claim_id is null and worker_id is null))
-  ),
+  ) not valid,
   drop constraint if exists generated_images_schedulable_when_active,
   add constraint generated_images_schedulable_when_active check (
     status not in ('pending', 'processing')
     or (deadline_at is not null and lane_key is not null and model is not null)
-  );
-
--- One index for each question that the queue asks; all are partial and stay as small as the queue is.
-create index if not exists idx_generated_images_waiting on public.generated_images (lane_key, model, id)
-  where status = 'pending' and released_at is null and not_before is null;
-create index if not exists idx_generated_images_not_before on public.generated_images (not_before)
-  where status = 'pending' and released_at is null and not_before is not null;
-create index if not exists idx_generated_images_released on public.generated_images (lane_key, model)
-  where released_at is not null and status in ('pending', 'processing');
-create index if not exists idx_generated_images_worker_id on public.generated_images (worker_id)
-  where status = 'processing';
-create index if not exists idx_generated_images_deadline_at on public.generated_images (deadline_at)
-  where status in ('pending', 'processing');
-
--- History: a caller's rows, newest first, by keyset.
-create index if not exists idx_generated_images_history on public.generated_images (user_id, created_at desc, id desc)
-  where deleted_at is null;
-create index if not exists idx_generated_images_history_anonymous
-  on public.generated_images (created_at desc, id desc) where user_id is null and deleted_at is null;
+  ) not valid;

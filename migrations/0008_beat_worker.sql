@@ -6,7 +6,8 @@
 -- named lost before it is committed).
 --
 -- An image on this worker that two beats in a row do not name goes back to pending, or to canceled: its claim was
--- committed, but the worker never learned of it. It counts as possibly billed.
+-- committed, but the worker never learned of it. It counts as possibly billed. A row that changed within the last third
+-- of a lease stays: beats that were sent before its claim, but arrive after it, cannot name it.
 --
 -- unbroken_since starts anew after a gap of half a lease. A worker that was itself cut off may not judge others by
 -- beats that could not arrive either.
@@ -45,7 +46,7 @@ begin
   where g.id in (
     select m.id from public.generated_images m
     where m.id = any (v_missing) and m.id = any (v_missing_before)
-      and m.worker_id = p_worker_id and m.status = 'processing'
+      and m.worker_id = p_worker_id and m.status = 'processing' and m.updated_at < now() - v_lease / 3
     order by m.id
     for update skip locked
   );

@@ -46,9 +46,12 @@ export function createStorage(client: SupabaseClient, publicUrl: string) {
 
   return {
     /** Makes the public buckets that are missing. Safe to do by many at once. */
-    async ensureBuckets(): Promise<void> {
+    async ensureBuckets(options: Options = {}): Promise<void> {
       for (const bucket of BUCKETS) {
-        const { error } = await client.storage.createBucket(bucket, { public: true });
+        const { error } = await within(
+          { timeoutMs: 10_000, ...options },
+          client.storage.createBucket(bucket, { public: true }),
+        );
         if (error && toStorageError(error).kind !== 'exists') throw toStorageError(error);
       }
     },
@@ -99,7 +102,9 @@ export function createStorage(client: SupabaseClient, publicUrl: string) {
       if (error) throw toStorageError(error);
     },
 
+    /** Refuses a path that would not stay inside its bucket: storage-js puts it into the address as it is. */
     async download(bucket: string, path: string, options: Options = {}): Promise<Buffer> {
+      if (!isPlainPath(path)) throw new StorageError('refused', 'the path leads out of its bucket');
       const { data, error } = await within(options, client.storage.from(bucket).download(path));
       if (error) throw toStorageError(error);
       return Buffer.from(await data.arrayBuffer());
@@ -133,6 +138,12 @@ async function within<T>({ signal, timeoutMs = 60_000 }: Options, call: Promise<
   } finally {
     stop.abort();
   }
+}
+
+/** Segments between single slashes, none of them `.` or `..`, and nothing that an address reads otherwise. */
+function isPlainPath(path: string): boolean {
+  const segments = path.split('/');
+  return !/[%?#\\]/.test(path) && segments.every((segment) => !['', '.', '..'].includes(segment));
 }
 
 /** storage-js throws as it is what breaks while a body is read. */

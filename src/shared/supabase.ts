@@ -3,26 +3,39 @@ import { Agent, fetch as undiciFetch } from 'undici';
 
 export type { SupabaseClient } from '@supabase/supabase-js';
 
+/** Long enough for a large image on a slow line; storage-js cannot be told to stop, so the request itself is ended. */
+const STORAGE_TIMEOUT_MS = 60_000;
+
 /**
- * A service-role client without sessions, on connections of its own that stay open. undici's fetch goes with undici's
- * Agent: the one inside Node refuses an Agent of another version. Nothing here times out by itself; callers pass a
- * signal.
+ * A service-role client without sessions. Database and Storage have connections of their own: a Storage that hangs may
+ * use up its own, but never those that the beats need. undici's fetch goes with undici's Agent: the one inside Node
+ * refuses an Agent of another version.
+ *
+ * Calls of the database end by the signal of their caller; those of Storage after a minute at the latest.
  */
 export function createSupabase(
   url: string,
   serviceRoleKey: string,
 ): { client: SupabaseClient; close(): Promise<void> } {
-  const dispatcher = new Agent({
-    connections: 64,
-    keepAliveTimeout: 30_000,
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  });
-  const fetchOnAgent = (input: unknown, init?: object) =>
-    undiciFetch(input as Parameters<typeof undiciFetch>[0], { ...init, dispatcher });
+  const options = { keepAliveTimeout: 30_000, headersTimeout: 0, bodyTimeout: 0 };
+  const database = new Agent({ ...options, connections: 64 });
+  const storage = new Agent({ ...options, connections: 256 });
+  const fetchOnAgents = (input: unknown, init: { signal?: AbortSignal | null } = {}) => {
+    const target = input as Parameters<typeof undiciFetch>[0];
+    if (!String(input).includes('/storage/v1/'))
+      return undiciFetch(target, { ...init, dispatcher: database });
+    const timeout = AbortSignal.timeout(STORAGE_TIMEOUT_MS);
+    const signal = init.signal ? AbortSignal.any([init.signal, timeout]) : timeout;
+    return undiciFetch(target, { ...init, signal, dispatcher: storage });
+  };
   const client = createClient(url, serviceRoleKey, {
     auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
-    global: { fetch: fetchOnAgent as unknown as typeof fetch },
+    global: { fetch: fetchOnAgents as unknown as typeof fetch },
   });
-  return { client, close: () => dispatcher.close() };
+  return {
+    client,
+    async close() {
+      await Promise.all([database.close(), storage.destroy()]);
+    },
+  };
 }

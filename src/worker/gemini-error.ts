@@ -14,8 +14,15 @@ const NOT_CONNECTED = new Set([
   'EAI_AGAIN',
   'EHOSTUNREACH',
   'ENETUNREACH',
+  'EADDRNOTAVAIL',
   'UND_ERR_CONNECT_TIMEOUT',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
 ]);
+/** OpenSSL's verdicts on a certificate, such as CERT_HAS_EXPIRED and DEPTH_ZERO_SELF_SIGNED_CERT. */
+const BAD_CERTIFICATE = /CERT/;
+
+/** What a 403 says when it is the key or the project that may not call, and not one model. */
+const WHOLE_PROJECT = /^(API_KEY|CONSUMER|SERVICE|BILLING|ACCOUNT|USER_PROJECT)_/;
 
 const googleErrorSchema = z.object({
   error: z.object({
@@ -36,9 +43,9 @@ export function classifyCallError(error: unknown, model: string, now = new Date(
     return retryable('Gemini answered something that is no JSON.', { billed: true, cause: error });
   }
   if (error instanceof TypeError) {
-    const code = networkCode(error);
+    const { code, connected } = readNetworkError(error.cause);
     return retryable('The connection to Gemini broke.', {
-      billed: !NOT_CONNECTED.has(code),
+      billed: connected,
       upstream: { reason: code || null, http_status: null },
       cause: error,
     });
@@ -55,27 +62,32 @@ export function classifyCallError(error: unknown, model: string, now = new Date(
 function classifyApiError(error: ApiError, model: string, now: Date): GenerationError {
   const { message, status, details } = readBody(error.message);
   const upstream = { reason: reasonOf(details) ?? (status || null), http_status: error.status };
-  const misconfigured = (text: string, hold = false) =>
+  // Google's texts name the API key they are about, so they go into no log.
+  const cause = new Error(`HTTP ${error.status} ${status} ${upstream.reason ?? ''}`.trim());
+  const misconfigured = (text: string, holdScope?: string) =>
     new GenerationError({
       code: 'misconfigured',
       message: text,
       errorClass: 'permanent',
       billed: false,
       upstream,
-      cause: error,
-      ...(hold && { hold: { scope: 'project', seconds: BAD_KEY_HOLD_S } }),
+      cause,
+      ...(holdScope && { hold: { scope: holdScope, seconds: BAD_KEY_HOLD_S } }),
     });
 
   switch (error.status) {
     case 400:
       if (upstream.reason === 'API_KEY_INVALID')
-        return misconfigured('Gemini does not accept the API key.', true);
+        return misconfigured('Gemini does not accept the API key.', 'project');
       if (status === 'FAILED_PRECONDITION')
-        return misconfigured('Gemini may not be used by this project.', true);
+        return misconfigured('Gemini may not be used by this project.', 'project');
       break;
     case 401:
-    case 403:
-      return misconfigured('The API key has no right to this model.', true);
+      return misconfigured('Gemini does not accept the API key.', 'project');
+    case 403: {
+      const scope = WHOLE_PROJECT.test(upstream.reason ?? '') ? 'project' : `model:${model}`;
+      return misconfigured('The API key has no right to this model.', scope);
+    }
     case 402:
       return quota('The project has no credit left.', { scope: 'project', seconds: NO_CREDIT_HOLD_S });
     case 404:
@@ -88,15 +100,15 @@ function classifyApiError(error: ApiError, model: string, now: Date): Generation
         code: 'upstream_timeout',
         billed: true,
         upstream,
-        cause: error,
+        cause,
       });
     case 499:
     case 502:
       // Something in between lost a call that may have been worked on.
-      return retryable('The answer of Gemini was lost on its way.', { billed: true, upstream, cause: error });
+      return retryable('The answer of Gemini was lost on its way.', { billed: true, upstream, cause });
   }
   if (error.status >= 500) {
-    return retryable('Gemini failed.', { billed: false, upstream, cause: error });
+    return retryable('Gemini failed.', { billed: false, upstream, cause });
   }
   return new GenerationError({
     code: 'upstream_error',
@@ -104,7 +116,7 @@ function classifyApiError(error: ApiError, model: string, now: Date): Generation
     errorClass: 'permanent',
     billed: false,
     upstream,
-    cause: error,
+    cause,
   });
 
   function quota(text: string, hold: { scope: string; seconds: number }): GenerationError {
@@ -114,7 +126,7 @@ function classifyApiError(error: ApiError, model: string, now: Date): Generation
       errorClass: 'quota',
       billed: false,
     } as const;
-    return new GenerationError({ ...fields, upstream, hold, cause: error });
+    return new GenerationError({ ...fields, upstream, hold, cause });
   }
 }
 
@@ -144,7 +156,13 @@ function reasonOf(details: ErrorDetail[]): string | null {
   return typeof reason === 'string' ? reason : null;
 }
 
-function networkCode(error: TypeError): string {
-  const cause = error.cause as { code?: unknown } | undefined;
-  return typeof cause?.code === 'string' ? cause.code : '';
+/** Whether a request can have arrived. Node tries a host's addresses in turn; then there is an error for each. */
+function readNetworkError(cause: unknown): { code: string; connected: boolean } {
+  const { code, syscall, errors } = (cause ?? {}) as { code?: unknown; syscall?: unknown; errors?: unknown };
+  const known = typeof code === 'string' ? code : '';
+  if (Array.isArray(errors) && errors.length > 0) {
+    return { code: known, connected: errors.some((one) => readNetworkError(one).connected) };
+  }
+  const refused = NOT_CONNECTED.has(known) || BAD_CERTIFICATE.test(known);
+  return { code: known, connected: !refused && !(known === 'ETIMEDOUT' && syscall === 'connect') };
 }

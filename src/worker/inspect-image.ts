@@ -31,17 +31,17 @@ export async function inspectImage(
   const found = await measure(original);
   if (!found) return null;
   const wanted = isFormat(asked.format) && asked.format !== found.format ? asked.format : null;
-  const bytes = wanted ? await transcode(original, wanted) : original;
-  if (!bytes) return null;
-  const format = wanted ?? found.format;
+  const stored = wanted ? await transcode(original, wanted) : { ...found, bytes: original };
+  if (!stored) return null;
+  const { bytes, format, width, height } = stored;
   return {
     bytes,
     format,
     mimeType: MIME_TYPES[format],
-    width: found.width,
-    height: found.height,
+    width,
+    height,
     sha256: createHash('sha256').update(bytes).digest('hex'),
-    warnings: ratioWarnings(found, asked.aspectRatio),
+    warnings: ratioWarnings(stored, asked.aspectRatio),
   };
 }
 
@@ -51,9 +51,9 @@ export async function sniffMimeType(bytes: Buffer): Promise<string | null> {
   return found && MIME_TYPES[found.format];
 }
 
-async function measure(
-  bytes: Buffer,
-): Promise<{ format: ImageFormat; width: number; height: number } | null> {
+type Measured = { format: ImageFormat; width: number; height: number };
+
+async function measure(bytes: Buffer): Promise<Measured | null> {
   try {
     const { format, width, height } = await sharp(bytes).metadata();
     return isFormat(format) ? { format, width, height } : null;
@@ -64,9 +64,14 @@ async function measure(
 }
 
 /** The pixels of a broken image are found to be broken only now. */
-async function transcode(original: Buffer, format: ImageFormat): Promise<Buffer | null> {
+async function transcode(
+  original: Buffer,
+  format: ImageFormat,
+): Promise<(Measured & { bytes: Buffer }) | null> {
   try {
-    return await sharp(original).autoOrient().toFormat(format).toBuffer();
+    const image = sharp(original).autoOrient().toFormat(format);
+    const { data, info } = await image.toBuffer({ resolveWithObject: true });
+    return { bytes: data, format, width: info.width, height: info.height };
   } catch {
     // As in measure: sharp's way to say that these are not the bytes of an image.
     return null;

@@ -5,6 +5,8 @@ export type ErrorDetail = Record<string, unknown> & { '@type'?: unknown };
 
 const UNKNOWN_QUOTA_S = 60;
 const SPEND_LIMIT_S = 120;
+/** A quota costs no failure, so a delay of nothing would ask again without end. */
+const SHORTEST_HOLD_S = 1;
 
 /**
  * How long to hold calls after a 429. Quotas are the project's, mostly per model. A daily quota ends at midnight
@@ -16,7 +18,10 @@ export function quotaHold(model: string, message: string, details: ErrorDetail[]
   const scope = `model:${model}`;
   if (quotaIds(details).some((id) => id.includes('PerDay')))
     return { scope, seconds: secondsToMidnightPacific(now) };
-  return { scope, seconds: withJitter(retryDelaySeconds(details) ?? UNKNOWN_QUOTA_S) };
+  return {
+    scope,
+    seconds: withJitter(Math.max(SHORTEST_HOLD_S, retryDelaySeconds(details) ?? UNKNOWN_QUOTA_S)),
+  };
 }
 
 function quotaIds(details: ErrorDetail[]): string[] {

@@ -9,7 +9,7 @@ import { createTimers, type Timers } from '../shared/timers.ts';
 export type Reconcile = Timers & { lostJobs(): Promise<void> };
 
 const ONCE = { repeatForMs: 0 };
-const HOURLY_MS = 3_600_000;
+const PRUNE_EVERY_MS = 600_000;
 
 /**
  * Puts right what a crash left, in small steps on jittered timers. Every worker does it; each step is harmless when
@@ -53,6 +53,6 @@ export function createReconcile(deps: {
   timers.every('lost_jobs', deps.everyMs, lostJobs);
   timers.every('deadlines', deps.everyMs, createExpireStep(deps));
   timers.every('storage', deps.everyMs * 6, storage);
-  timers.every('prune', HOURLY_MS, () => store.pruneQueueTables(ONCE));
+  timers.every('prune', PRUNE_EVERY_MS, () => store.pruneQueueTables(ONCE));
   return { ...timers, lostJobs };
 }

@@ -18,10 +18,16 @@ export async function fetchReferenceImages(
   references: ReferenceImage[],
   signal: AbortSignal,
 ): Promise<ReferenceBytes[]> {
-  const images = await Promise.all(references.map((reference) => fetchOne(storage, reference, signal)));
-  const total = images.reduce((sum, { bytes }) => sum + bytes.length, 0);
-  if (total > MOST_BYTES) {
-    throw unreadable(`The reference images have ${total} bytes together; ${MOST_BYTES} is the most.`);
+  const images: ReferenceBytes[] = [];
+  let total = 0;
+  // One after the other: what is too much together is never in memory together.
+  for (const reference of references) {
+    const image = await fetchOne(storage, reference, signal);
+    total += image.bytes.length;
+    if (total > MOST_BYTES) {
+      throw unreadable(`The reference images have more than ${MOST_BYTES} bytes together.`);
+    }
+    images.push(image);
   }
   return images;
 }

@@ -25,7 +25,7 @@ export async function storeImage(
       if (!(error instanceof StorageError)) throw error;
       deps.log.warn({ path: image.path, kind: error.kind, detail: error.message }, 'upload.failed');
       if (error.kind === 'refused') throw refused(image.metadata, error);
-      if (error.kind === 'missing') await makeBuckets(deps);
+      if (error.kind === 'missing') await makeBuckets(deps, signal);
     }
     await delay(pause * (0.5 + Math.random() / 2), undefined, { signal }).catch(() =>
       signal.throwIfAborted(),
@@ -34,14 +34,13 @@ export async function storeImage(
 }
 
 /** The bucket is gone. If it cannot be made now, the next round of uploading finds out. */
-async function makeBuckets({
-  storage,
-  log,
-}: {
-  storage: Pick<Storage, 'ensureBuckets'>;
-  log: Logger;
-}): Promise<void> {
-  await storage.ensureBuckets().catch((error: unknown) => log.warn({ err: error }, 'buckets.failed'));
+async function makeBuckets(
+  { storage, log }: { storage: Pick<Storage, 'ensureBuckets'>; log: Logger },
+  signal: AbortSignal,
+): Promise<void> {
+  await storage
+    .ensureBuckets({ signal })
+    .catch((error: unknown) => log.warn({ err: error }, 'buckets.failed'));
 }
 
 function refused(metadata: ImageMetadata, cause: StorageError): GenerationError {

@@ -22,6 +22,7 @@ const API_ERRORS: [fault: string, httpStatus: number, status: string, billed: bo
   ['400-argument', 400, 'INVALID_ARGUMENT', false],
   ['400-precondition', 400, 'FAILED_PRECONDITION', false],
   ['403', 403, 'PERMISSION_DENIED', false],
+  ['403-suspended', 403, 'PERMISSION_DENIED', false],
   ['404', 404, 'NOT_FOUND', false],
   ['408', 408, 'DEADLINE_EXCEEDED', 'maybe'],
   ['500', 500, 'INTERNAL', false],

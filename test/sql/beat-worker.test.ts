@@ -12,6 +12,7 @@ after(() => db.close());
 async function working() {
   const worker = await generations.addWorker();
   const { id, claimId } = await generations.addProcessing({ worker });
+  await generations.settle(id);
   return { worker, id, claimId, held: { id, claim_id: claimId } };
 }
 
@@ -46,6 +47,15 @@ test('an image that two beats in a row do not name goes back, counted as possibl
     billable_calls: 1,
     failures: 0,
   });
+});
+
+test('beats that were sent before a claim and arrive after it take nothing away', async () => {
+  const worker = await generations.addWorker();
+  const { id } = await generations.addProcessing({ worker });
+
+  for (let n = 0; n < 3; n += 1) await generations.beat(worker, []);
+
+  assert.equal((await generations.row(id))?.status, 'processing');
 });
 
 test('an image that went back is released again at once', async () => {

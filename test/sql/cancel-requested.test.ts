@@ -58,6 +58,7 @@ test('an image that is to be canceled becomes so when it comes back', async () =
 
 test('an image that is to be canceled becomes so when its worker does not name it twice', async () => {
   const { id, worker } = await canceledSoon();
+  await generations.settle(id);
   await generations.beat(worker, []);
 
   await generations.beat(worker, []);

@@ -24,6 +24,7 @@ const FAULTS = [
   'redirect-302',
   '429-bare*1',
   '403',
+  '403-suspended',
 ];
 
 let stack: TestStack;

@@ -42,3 +42,9 @@ test('violations that are not as documented do no harm', () => {
 
   assert.equal(quotaHold('a-model', '', details, new Date()).scope, 'model:a-model');
 });
+
+test('a RetryInfo of nothing is a hold of a second all the same', () => {
+  const { seconds } = quotaHold('a-model', '', [{ retryDelay: '0s' }], new Date());
+
+  assert.ok(seconds >= 1, String(seconds));
+});

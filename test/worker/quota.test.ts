@@ -130,12 +130,14 @@ for (const [fault, seconds] of [
   });
 }
 
-for (const [fault, http_status, reason] of [
-  ['400-key', 400, 'API_KEY_INVALID'],
-  ['400-precondition', 400, 'FAILED_PRECONDITION'],
-  ['403', 403, 'PERMISSION_DENIED'],
+for (const [fault, http_status, reason, scope] of [
+  ['400-key', 400, 'API_KEY_INVALID', 'project'],
+  ['400-precondition', 400, 'FAILED_PRECONDITION', 'project'],
+  ['403-suspended', 403, 'CONSUMER_SUSPENDED', 'project'],
+  // It may be about this model only: the others go on.
+  ['403', 403, 'PERMISSION_DENIED', `model:${MODEL}`],
 ] as const) {
-  test(`${fault} fails the row for good and holds the whole project for an operator`, async () => {
+  test(`${fault} fails the row for good and holds ${scope} for an operator`, async () => {
     const id = await generations.submit(`[[sim:fault=${fault}]]`);
 
     const row = await generations.waitForEnd(id);
@@ -144,7 +146,7 @@ for (const [fault, http_status, reason] of [
     assert.deepEqual([row.status, row.error_code, row.billable_calls], ['failed', 'misconfigured', 0]);
     assert.deepEqual([row.error?.retryable, row.error?.upstream], [false, { http_status, reason }]);
     assert.equal(generations.calls(id), 1);
-    assert.equal(pause?.scope, 'project');
+    assert.equal(pause?.scope, scope);
     assert.ok(pause.seconds > 58 && pause.seconds <= 60, String(pause.seconds));
   });
 }

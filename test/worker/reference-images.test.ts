@@ -75,7 +75,7 @@ test('reference images that are too large together fail the row for good, at no 
 
   const id = await generations.submit('', { reference_images: [half, half] });
 
-  await assertUnreadable(id, /have \d+ bytes together/);
+  await assertUnreadable(id, /have more than \d+ bytes together/);
 });
 
 for (const trouble of ['cut', 'halve', { status: 503 }] as const) {

@@ -31,6 +31,17 @@ export const ERROR_FAULTS: Record<string, Fault> = {
     failure(400, 'FAILED_PRECONDITION', 'Billing is disabled for this project. Please enable billing.'),
   '403': () =>
     failure(403, 'PERMISSION_DENIED', 'Your project has been denied access. Please contact support.'),
+  '403-suspended': () => {
+    // Google's text names the key that it is about; whoever logs it has it in the log.
+    const message = "Permission denied: Consumer 'api_key:AIza-very-secret-key' has been suspended.";
+    const info = {
+      '@type': 'type.googleapis.com/google.rpc.ErrorInfo',
+      reason: 'CONSUMER_SUSPENDED',
+      domain: 'googleapis.com',
+      metadata: { containerInfo: 'api_key:AIza-very-secret-key' },
+    };
+    return jsonAnswer(403, errorBody(403, 'PERMISSION_DENIED', message, [info]));
+  },
   '404': ({ order }) => refused(modelNotFound(order.model.id, 'v1')),
   '408': () => failure(408, 'DEADLINE_EXCEEDED', 'The request timed out.', 'maybe'),
   '500': () => failure(500, 'INTERNAL', 'An internal error has occurred. Please retry.'),
