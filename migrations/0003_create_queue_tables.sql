@@ -59,3 +59,14 @@ create table if not exists public.storage_cleanup (
   due_at timestamptz not null
 );
 create index if not exists idx_storage_cleanup_due_at on public.storage_cleanup (due_at);
+
+-- Which image an Idempotency-Key has made. scope is the caller and the path; kept for 24 hours.
+create table if not exists public.idempotency_keys (
+  scope text not null,
+  key text not null,
+  request_hash text not null,
+  image_id uuid not null,
+  created_at timestamptz not null default now(),
+  primary key (scope, key)
+);
+create index if not exists idx_idempotency_keys_created_at on public.idempotency_keys (created_at);

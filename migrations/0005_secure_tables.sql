@@ -6,7 +6,8 @@ declare
   v_table text;
 begin
   foreach v_table in array array[
-    'generated_images', 'settings', 'workers', 'lanes', 'pauses', 'storage_cleanup', 'generation_events'
+    'generated_images', 'settings', 'workers', 'lanes', 'pauses', 'storage_cleanup', 'idempotency_keys',
+    'generation_events'
   ] loop
     execute format('alter table public.%I enable row level security', v_table);
     execute format('revoke all on public.%I from public, anon, authenticated', v_table);

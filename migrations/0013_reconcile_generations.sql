@@ -92,7 +92,7 @@ as $$
   )
 $$;
 
--- prune_queue_tables: workers that have long been dead, and lanes that nobody has used for an hour.
+-- prune_queue_tables: workers that have long been dead, lanes that nobody has used for an hour, keys of yesterday.
 create or replace function public.prune_queue_tables() returns void
 language sql security invoker set search_path = ''
 as $$
@@ -106,6 +106,11 @@ as $$
         where g.lane_key = i.lane_key and g.model = i.model and g.status in ('pending', 'processing')
       )
     order by i.lane_key, i.model limit 1000
+    for update skip locked
+  );
+  delete from public.idempotency_keys k where (k.scope, k.key) in (
+    select o.scope, o.key from public.idempotency_keys o where o.created_at < now() - interval '24 hours'
+    order by o.created_at limit 10000
     for update skip locked
   );
 $$;

@@ -4,10 +4,12 @@ export const API_ERRORS = {
   unauthorized: { status: 401, title: 'Not signed in' },
   not_found: { status: 404, title: 'Not found' },
   method_not_allowed: { status: 405, title: 'Method not allowed' },
+  idempotency_in_progress: { status: 409, title: 'The same request is under way' },
   gone: { status: 410, title: 'Deleted' },
   payload_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'Unsupported media type' },
   validation_failed: { status: 422, title: 'Some fields are not valid' },
+  idempotency_key_reused: { status: 422, title: 'The key belongs to another request' },
   internal: { status: 500, title: 'Something went wrong' },
   temporarily_unavailable: { status: 503, title: 'Temporarily unavailable' },
 } as const;

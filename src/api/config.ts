@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { connectionConfig } from '../shared/connection-config.ts';
+import { failpointConfig } from '../shared/failpoints.ts';
 import { LOG_LEVEL } from '../shared/logger.ts';
 import { knowsDefaultModel, modelsConfig } from '../shared/models.ts';
 
@@ -36,6 +37,7 @@ export const apiConfig = z
     EXPIRE_EVERY_MS: z.coerce.number().int().positive().default(5_000),
     LOG_LEVEL,
   })
-  .and(models);
+  .and(models)
+  .and(failpointConfig);
 
 export type ApiConfig = z.output<typeof apiConfig>;

@@ -1,14 +1,14 @@
 import { type Request, type RequestHandler, type Response, Router } from 'express';
 import { v7 as uuidv7 } from 'uuid';
-import type { Generation } from '../shared/generation.ts';
 import type { Models } from '../shared/models.ts';
 import type { Release } from '../shared/release.ts';
-import { RpcError } from '../shared/rpc.ts';
 import type { DatasetContext, Store } from '../shared/store.ts';
-import { ApiError, type FieldError, unauthorized } from './api-error.ts';
+import { acceptGeneration, UNKNOWN_DATASET } from './accept-generation.ts';
+import { type FieldError, unauthorized } from './api-error.ts';
 import type { Caller, IdentifyCaller } from './caller.ts';
 import { composePrompt } from './compose-prompt.ts';
 import { readGenerateRequest } from './generate-request.ts';
+import { readIdempotencyKey } from './idempotency.ts';
 import { answerMethodNotAllowed } from './problem.ts';
 import type { ReadQueue } from './queue-snapshot.ts';
 import { IMAGES_PATH } from './record.ts';
@@ -19,11 +19,6 @@ import { validationFailed } from './validation.ts';
 /** Gemini takes so many images beside a prompt. */
 const MOST_REFERENCE_IMAGES = 14;
 const READ = { repeatForMs: 2_000 };
-const UNKNOWN_DATASET = {
-  pointer: '/dataset_id',
-  code: 'unknown',
-  detail: 'There is no such dataset.',
-} satisfies FieldError;
 
 type FoundDataset = { dataset: DatasetContext | null; datasetErrors: FieldError[] };
 
@@ -45,9 +40,11 @@ export function createGenerateRoute(deps: {
     }
     const { accepted, datasetId, errors } = readGenerateRequest(req.body, deps.models);
     const { dataset, datasetErrors } = await findDataset(datasetId, caller);
-    if (!accepted || datasetErrors.length > 0) throw validationFailed([...errors, ...datasetErrors]);
+    const idempotency = readIdempotencyKey(req, caller);
+    const problems = [...errors, ...datasetErrors, ...idempotency.errors];
+    if (!accepted || problems.length > 0) throw validationFailed(problems);
     const { request, settings } = accepted;
-    const row = await submit({
+    const row = await acceptGeneration(deps.submit, {
       id: uuidv7(),
       user_id: caller.userId,
       lane_key: caller.laneKey,
@@ -65,6 +62,7 @@ export function createGenerateRoute(deps: {
       metadata: request.metadata ?? {},
       estimated_cost_usd: settings.estimatedCostUsd,
       deadline_seconds: settings.deadlineSeconds,
+      ...idempotency.fields,
     });
     deps.release.request();
     res.status(202).location(`${IMAGES_PATH}/${row.id}`);
@@ -81,39 +79,7 @@ export function createGenerateRoute(deps: {
     return { dataset, datasetErrors: [{ pointer: '/dataset_id', code: 'too_big', detail }] };
   };
 
-  const submit = async (item: Parameters<Submit>[0]): Promise<Generation> => {
-    try {
-      return await deps.submit(item);
-    } catch (error) {
-      throw explainRefusal(error, item.id);
-    }
-  };
-
   const router = Router();
   router.route('/ai/generate').post(deps.jsonBody, generate).all(answerMethodNotAllowed('POST'));
   return router;
-}
-
-/** The dataset or the user may have gone since it was looked up; the foreign key is what knows. */
-function explainRefusal(error: unknown, id: string): unknown {
-  if (!(error instanceof RpcError)) return error;
-  if (error.unclear) {
-    return new ApiError(
-      'temporarily_unavailable',
-      `The image may have been accepted as ${id}. Look there before sending it again.`,
-      {
-        instance: `${IMAGES_PATH}/${id}`,
-        headers: { Location: `${IMAGES_PATH}/${id}` },
-        retryAfterSeconds: 5,
-        cause: error,
-      },
-    );
-  }
-  if (error.code === '23503' && error.details.includes('(dataset_id)')) {
-    return validationFailed([UNKNOWN_DATASET]);
-  }
-  if (error.code === '23503' && error.details.includes('(user_id)')) {
-    return unauthorized('The user of this token is gone.', error);
-  }
-  return error;
 }

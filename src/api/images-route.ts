@@ -1,13 +1,15 @@
 import { type Request, type Response, Router } from 'express';
 import { z } from 'zod';
 import { STATUSES, type Status } from '../shared/generation.ts';
+import type { JobQueue } from '../shared/queue.ts';
+import type { Release } from '../shared/release.ts';
 import type { Store } from '../shared/store.ts';
 import { ApiError, unauthorized } from './api-error.ts';
 import type { IdentifyCaller } from './caller.ts';
 import { cursor, encodeCursor } from './cursor.ts';
 import { answerMethodNotAllowed } from './problem.ts';
 import type { ReadQueue } from './queue-snapshot.ts';
-import { IMAGES_PATH } from './record.ts';
+import { IMAGES_PATH, isActive } from './record.ts';
 import { sendRecord, toRecords } from './send-record.ts';
 import { parseQuery } from './validation.ts';
 
@@ -34,7 +36,9 @@ const historyQuery = z.strictObject({
 
 /** `GET /ai/generated-images` and `GET /ai/generated-images/{id}`: each caller sees their own. */
 export function createImagesRoute(deps: {
-  store: Pick<Store, 'getGeneration' | 'listGenerations'>;
+  store: Pick<Store, 'getGeneration' | 'listGenerations' | 'cancelGeneration'>;
+  release: Pick<Release, 'request'>;
+  queue: Pick<JobQueue, 'announceCancel'>;
   readQueue: ReadQueue;
   identify: IdentifyCaller;
   anonymousAccess: boolean;
@@ -45,6 +49,19 @@ export function createImagesRoute(deps: {
     const row = id.success ? await deps.store.getGeneration(id.data, caller.userId, READ) : null;
     if (!row) throw new ApiError('not_found', 'There is no such image.');
     if (row.deleted_at) throw new ApiError('gone', 'The image was deleted.');
+    await sendRecord(res, row, deps.readQueue);
+  };
+
+  /** 200 with the record once it has ended, 202 while its worker is still stopping. Never a conflict. */
+  const cancel = async (req: Request<{ id: string }>, res: Response): Promise<void> => {
+    const caller = await deps.identify(req);
+    const id = z.guid().safeParse(req.params.id);
+    const row = id.success ? await deps.store.cancelGeneration(id.data, caller.userId, READ) : null;
+    if (!row) throw new ApiError('not_found', 'There is no such image.');
+    if (row.deleted_at) throw new ApiError('gone', 'The image was deleted.');
+    if (row.status === 'processing') deps.queue.announceCancel(row.id);
+    if (row.status === 'canceled') deps.release.request();
+    res.status(isActive(row) ? 202 : 200);
     await sendRecord(res, row, deps.readQueue);
   };
 
@@ -78,6 +95,7 @@ export function createImagesRoute(deps: {
   const router = Router();
   router.route(IMAGES_PATH).get(list).all(answerMethodNotAllowed('GET', 'HEAD'));
   router.route(`${IMAGES_PATH}/:id`).get(getOne).all(answerMethodNotAllowed('GET', 'HEAD'));
+  router.route(`${IMAGES_PATH}/:id/cancel`).post(cancel).all(answerMethodNotAllowed('POST'));
   return router;
 }
 

@@ -30,7 +30,7 @@ export function answerMethodNotAllowed(...methods: string[]): RequestHandler {
 }
 
 function sendProblem(req: Request, res: Response, error: ApiError): void {
-  const retryable = error.status === 429 || error.status === 503;
+  const retryable = [409, 429, 503].includes(error.status);
   const retryAfter = error.retryAfterSeconds;
   res.set(error.headers);
   if (retryAfter !== null) res.set('Retry-After', String(retryAfter));

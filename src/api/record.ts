@@ -49,7 +49,7 @@ export function toRecord(row: Generation, queue: QueueSnapshot | null, now: Date
     completed_at: toRfc3339(row.completed_at),
     deadline_at: toRfc3339(row.deadline_at),
     cancel_requested_at: toRfc3339(row.cancel_requested_at),
-    links: { self: `${IMAGES_PATH}/${row.id}` },
+    links: { self: `${IMAGES_PATH}/${row.id}`, cancel: `${IMAGES_PATH}/${row.id}/cancel` },
   };
 }
 

@@ -19,15 +19,20 @@ export async function startApi(
   log: Logger,
 ): Promise<{ url: string; stop(): Promise<void> }> {
   const connections = openConnections(config, log);
-  const { store, release } = connections;
+  const { store, release, failpoint } = connections;
+  const submit = createSubmit(store);
   const verifyToken = createVerifyToken({
-    issuer: config.SUPABASE_JWT_ISSUER ?? `${config.SUPABASE_URL}/auth/v1`,
+    issuer: config.SUPABASE_JWT_ISSUER ?? `${config.SUPABASE_PUBLIC_URL ?? config.SUPABASE_URL}/auth/v1`,
     secret: config.SUPABASE_JWT_SECRET,
     jwksUrl: config.SUPABASE_JWKS_URL ?? `${config.SUPABASE_URL}/auth/v1/.well-known/jwks.json`,
   });
   const app = createApp({
     ...connections,
-    submit: createSubmit(store),
+    async submit(item) {
+      const submitted = await submit(item);
+      failpoint('api.after_insert', item.full_prompt);
+      return submitted;
+    },
     readQueue: createReadQueue({ store, log }),
     models: createModels(config.MODELS_FILE, config.DEFAULT_MODEL),
     identify: createIdentifyCaller({ verifyToken, addressKey: config.SUPABASE_SERVICE_ROLE_KEY }),

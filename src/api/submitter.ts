@@ -1,4 +1,4 @@
-import type { Generation, NewGeneration } from '../shared/generation.ts';
+import type { NewGeneration, Submitted } from '../shared/generation.ts';
 import { RpcError } from '../shared/rpc.ts';
 import type { Store } from '../shared/store.ts';
 
@@ -10,12 +10,12 @@ const REPEAT_MS = 5_000;
 
 type Waiting = {
   item: NewGeneration;
-  resolve: (row: Generation) => void;
+  resolve: (submitted: Submitted) => void;
   reject: (error: unknown) => void;
 };
 
-/** Resolves to the pending row. @throws RpcError: `unclear` when the row may be there or not, else it surely is not */
-export type Submit = (item: NewGeneration) => Promise<Generation>;
+/** Resolves to what the item came to, mostly its pending row. @throws RpcError: `unclear` when the row may be there or not, else it surely is not */
+export type Submit = (item: NewGeneration) => Promise<Submitted>;
 
 /**
  * Writes pending rows, those of requests that arrive together in one call. A call that the database refuses is made
@@ -27,11 +27,11 @@ export function createSubmit(store: Pick<Store, 'submitGenerations'>): Submit {
 
   const write = async (batch: Waiting[]): Promise<void> => {
     const items = batch.map(({ item }) => item);
-    const rows = await store.submitGenerations(items, { repeatForMs: REPEAT_MS });
-    const byId = new Map(rows.map((row) => [row.id, row]));
+    const submitted = await store.submitGenerations(items, { repeatForMs: REPEAT_MS });
+    const byId = new Map(submitted.map((one) => [one.asked_id, one]));
     for (const { item, resolve, reject } of batch) {
-      const row = byId.get(item.id);
-      if (row) resolve(row);
+      const one = byId.get(item.id);
+      if (one) resolve(one);
       else reject(new Error(`submit_generations answered without ${item.id}`));
     }
   };
@@ -62,7 +62,10 @@ export function createSubmit(store: Pick<Store, 'submitGenerations'>): Submit {
     });
 }
 
-/** An item breaks a constraint or is no valid data: SQLSTATE classes 23 and 22. A busy database refuses all alike. */
+/**
+ * An item breaks a constraint or is no valid data (SQLSTATE classes 23 and 22), or its idempotency key has a twin that
+ * is just being written (55P03). A busy database refuses all alike.
+ */
 function isRefusedItem(error: unknown): boolean {
-  return error instanceof RpcError && !error.unclear && /^2[23]/.test(error.code);
+  return error instanceof RpcError && !error.unclear && /^(2[23]|55P03$)/.test(error.code);
 }

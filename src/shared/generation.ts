@@ -97,6 +97,13 @@ export const generationSchema = z.object({
 });
 export type Generation = z.infer<typeof generationSchema>;
 
+/** What an item of a submit came to; `submit_generations` describes each. */
+export const submittedSchema = z.union([
+  generationSchema.extend({ asked_id: z.guid(), outcome: z.enum(['created', 'replayed', 'key_reused']) }),
+  z.object({ asked_id: z.guid(), outcome: z.literal('gone') }),
+]);
+export type Submitted = z.infer<typeof submittedSchema>;
+
 /** A claimed row: what its worker needs beside the row itself. */
 export const claimedGenerationSchema = generationSchema.extend({
   model: z.string(),
@@ -127,6 +134,9 @@ export type NewGeneration = {
   metadata: Record<string, string>;
   estimated_cost_usd: number;
   deadline_seconds: number;
+  idempotency_scope?: string;
+  idempotency_key?: string;
+  request_hash?: string;
 };
 
 /** What `complete_generation` writes: the stored object and what it cost. */

@@ -17,9 +17,14 @@ const PRODUCER = {
   retryStrategy: (times: number) => Math.min(1_000, 50 * times),
 } satisfies RedisOptions;
 
+/** Where cancels are announced: the image's id is the message. */
+export const cancelChannel = (prefix: string) => `${prefix}:cancel`;
+
 export type JobQueue = {
   /** Adds jobs; those that Redis still has are left as they are. Rejects within 1.5 s when Redis does not answer. */
   add(jobs: Job[]): Promise<void>;
+  /** Tells the workers at once; a message that is lost costs them no more than until their next beat. */
+  announceCancel(imageId: string): void;
   /** Rejects when Redis does not answer. */
   ping(): Promise<void>;
   /** Calls back each time that Redis can be reached again (and the first time). */
@@ -53,6 +58,11 @@ export function createJobQueue(options: { redisUrl: string; prefix: string; log:
         })),
       );
       await withTimeout(added, ADD_TIMEOUT_MS, 'Redis did not take the jobs in time');
+    },
+    announceCancel(imageId) {
+      connection
+        .publish(cancelChannel(options.prefix), imageId)
+        .catch((error: unknown) => options.log.debug({ err: error }, 'cancel.not_announced'));
     },
     async ping() {
       await withTimeout(connection.ping(), ADD_TIMEOUT_MS, 'Redis did not answer in time');

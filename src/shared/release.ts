@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Failpoint } from './failpoints.ts';
 import type { Logger } from './logger.ts';
 import type { JobQueue } from './queue.ts';
 import type { Store } from './store.ts';
@@ -20,6 +21,7 @@ export type Release = {
 export function createRelease(deps: {
   store: Pick<Store, 'releaseGenerations'>;
   queue: Pick<JobQueue, 'add'>;
+  failpoint?: Failpoint;
   log: Logger;
 }): Release {
   let wanted = false;
@@ -28,6 +30,7 @@ export function createRelease(deps: {
   const releaseOnce = async (): Promise<void> => {
     const { contended, jobs } = await deps.store.releaseGenerations({ repeatForMs: 0 });
     if (contended || jobs.length >= FULL) wanted = true;
+    if (jobs.length > 0) deps.failpoint?.('release.before_enqueue');
     await deps.queue.add(jobs);
     // Somebody else is at it. Asking again is what keeps a row that came in between from waiting for a timer.
     if (contended) await delay(5 + Math.random() * 10);

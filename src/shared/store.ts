@@ -11,6 +11,8 @@ import {
   type ReferenceImage,
   STATUSES,
   type Status,
+  type Submitted,
+  submittedSchema,
   type Usage,
 } from './generation.ts';
 import { type QueueSnapshot, queueSnapshotSchema } from './queue-place.ts';
@@ -46,8 +48,8 @@ export function createStore(rpc: Rpc) {
     z.array(schema).parse(await rows)[0] ?? null;
 
   return {
-    submitGenerations: async (items: NewGeneration[], options: CallOptions): Promise<Generation[]> =>
-      z.array(generationSchema).parse(await rpc('submit_generations', { p_items: items }, options)),
+    submitGenerations: async (items: NewGeneration[], options: CallOptions): Promise<Submitted[]> =>
+      z.array(submittedSchema).parse(await rpc('submit_generations', { p_items: items }, options)),
 
     releaseGenerations: async (options: CallOptions) =>
       releaseSchema.parse(await rpc('release_generations', {}, options)),
@@ -153,12 +155,20 @@ export function createStore(rpc: Rpc) {
       await rpc('finish_storage_cleanup', { p_folders: folders }, options);
     },
 
+    hasStuckRelease: async (olderThanMs: number, options: CallOptions): Promise<boolean> =>
+      z
+        .boolean()
+        .parse(await rpc('has_stuck_release', { p_older_than_ms: Math.round(olderThanMs) }, options)),
+
     pruneQueueTables: async (options: CallOptions): Promise<void> => {
       await rpc('prune_queue_tables', {}, options);
     },
 
     getGeneration: (id: string, userId: string | null, options: CallOptions): Promise<Generation | null> =>
       one(generationSchema, rpc('get_generation', { p_id: id, p_user_id: userId }, options)),
+
+    cancelGeneration: (id: string, userId: string | null, options: CallOptions): Promise<Generation | null> =>
+      one(generationSchema, rpc('cancel_generation', { p_id: id, p_user_id: userId }, options)),
 
     listGenerations: async (
       query: {

@@ -12,6 +12,7 @@ import { createProcessGeneration } from './process-generation.ts';
 import { createReconcile, type Reconcile } from './reconcile.ts';
 import { createReportOutcome } from './report-outcome.ts';
 import { createRetryDelay } from './retry-delay.ts';
+import { createStuckWatch } from './stuck-watch.ts';
 
 /** A worker's parts, put together; nothing runs yet. */
 export type WorkerParts = {
@@ -27,33 +28,45 @@ export type WorkerParts = {
   leaving: AbortController;
 };
 
-export function assembleWorker(config: WorkerConfig, connections: Connections, log: Logger): WorkerParts {
+export function assembleWorker(
+  config: WorkerConfig,
+  connections: Connections,
+  log: Logger,
+  onStuck: () => void,
+): WorkerParts {
   const id = uuid();
   const claims = createClaims();
   const leaving = new AbortController();
   let slots = config.WORKER_CONCURRENCY;
   const worker = { id, host: config.WORKER_HOST };
   const heartbeat = createHeartbeat({ ...connections, claims, worker, slots: () => slots, log });
+  const hasRoom = () => claims.list().length < slots;
+  const stuckAfterMs = config.STUCK_AFTER_MS;
+  const stuckWatch = createStuckWatch({ ...connections, hasRoom, stuckAfterMs, onStuck, log });
+  const processGeneration = createProcessGeneration({
+    ...connections,
+    claims,
+    workerId: id,
+    makeImage: createMakeImage({ ...connections, ...callParts(config), heartbeat, log }),
+    report: createReportOutcome({
+      ...connections,
+      retryDelay: createRetryDelay({ baseMs: config.RETRY_BASE_MS, capMs: config.RETRY_CAP_MS }),
+      leaving: leaving.signal,
+      log,
+    }),
+    heartbeat,
+    log,
+  });
   const jobs = createJobWorker({
     redisUrl: config.REDIS_URL,
     prefix: config.QUEUE_PREFIX,
     concurrency: slots,
     lockMs: config.JOB_LOCK_MS,
     stalledCheckMs: config.JOB_STALLED_CHECK_MS,
-    processGeneration: createProcessGeneration({
-      ...connections,
-      claims,
-      workerId: id,
-      makeImage: createMakeImage({ ...connections, ...callParts(config), heartbeat, log }),
-      report: createReportOutcome({
-        ...connections,
-        retryDelay: createRetryDelay({ baseMs: config.RETRY_BASE_MS, capMs: config.RETRY_CAP_MS }),
-        leaving: leaving.signal,
-        log,
-      }),
-      heartbeat,
-      log,
-    }),
+    processGeneration: (imageId) => {
+      stuckWatch.taken();
+      return processGeneration(imageId);
+    },
     log,
   });
   const everyMs = config.RECONCILE_EVERY_MS;
@@ -61,6 +74,7 @@ export function assembleWorker(config: WorkerConfig, connections: Connections, l
   const closeSlots = () => {
     slots = 0;
   };
+  reconcile.every('stuck_watch', stuckWatch.everyMs, stuckWatch.look);
   return { id, claims, heartbeat, jobs, reconcile, slots: () => slots, closeSlots, leaving };
 }
 

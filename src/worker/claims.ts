@@ -40,6 +40,9 @@ export function createClaims() {
     stop(claimId: string, reason: StopReason): void {
       held.get(claimId)?.controller.abort(reason);
     },
+    stopImage(id: string, reason: StopReason): void {
+      for (const claim of held.values()) if (claim.id === id) claim.controller.abort(reason);
+    },
     stopAll(reason: StopReason): void {
       for (const { controller } of held.values()) controller.abort(reason);
     },

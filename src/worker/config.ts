@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { connectionConfig } from '../shared/connection-config.ts';
+import { failpointConfig } from '../shared/failpoints.ts';
 import { LOG_LEVEL } from '../shared/logger.ts';
 import { knowsDefaultModel, modelsConfig } from '../shared/models.ts';
 
@@ -21,10 +22,12 @@ export const workerConfig = z
     RETRY_CAP_MS: ms(120_000),
     RELEASE_EVERY_MS: ms(1_000),
     RECONCILE_EVERY_MS: ms(5_000),
+    STUCK_AFTER_MS: ms(60_000),
     JOB_LOCK_MS: ms(30_000),
     JOB_STALLED_CHECK_MS: ms(10_000),
     LOG_LEVEL,
   })
-  .refine(knowsDefaultModel.check, knowsDefaultModel.problem);
+  .refine(knowsDefaultModel.check, knowsDefaultModel.problem)
+  .and(failpointConfig);
 
 export type WorkerConfig = z.output<typeof workerConfig>;

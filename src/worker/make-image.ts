@@ -1,3 +1,4 @@
+import type { Failpoint } from '../shared/failpoints.ts';
 import type { ClaimedGeneration, CompletedImage, ErrorCode } from '../shared/generation.ts';
 import { ERROR_CODES } from '../shared/generation.ts';
 import type { Logger } from '../shared/logger.ts';
@@ -25,6 +26,7 @@ export function createMakeImage(deps: {
   gemini: Gemini;
   models: Models;
   heartbeat: Pick<Heartbeat, 'mayCall'>;
+  failpoint: Failpoint;
   log: Logger;
 }) {
   return async (row: ClaimedGeneration, progress: Progress, signal: AbortSignal): Promise<CompletedImage> => {
@@ -39,9 +41,11 @@ export function createMakeImage(deps: {
 
     signal.throwIfAborted();
     progress.callStarted = true;
+    deps.failpoint('worker.before_call', row.full_prompt);
     const calledAt = performance.now();
     const answer = await deps.gemini.generateImage(order, signal);
     const upstreamMs = Math.round(performance.now() - calledAt);
+    deps.failpoint('worker.after_call', row.full_prompt);
 
     const image = await inspectImage(Buffer.from(answer.data, 'base64'), {
       format: row.format,
@@ -63,6 +67,7 @@ export function createMakeImage(deps: {
     const uploadedFrom = performance.now();
     progress.uploadPath = path;
     await storeImage(deps, { path, bytes: image.bytes, metadata: { ...facts, model: row.model } }, signal);
+    deps.failpoint('worker.after_upload', row.full_prompt);
     return {
       ...facts,
       image_url: deps.storage.imageUrl(path),

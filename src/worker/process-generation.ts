@@ -1,3 +1,4 @@
+import type { Failpoint } from '../shared/failpoints.ts';
 import type { ClaimedGeneration, CompletedImage } from '../shared/generation.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Release } from '../shared/release.ts';
@@ -21,6 +22,7 @@ export function createProcessGeneration(deps: {
   report: ReportOutcome;
   release: Pick<Release, 'request'>;
   heartbeat: Pick<Heartbeat, 'leaseMs'>;
+  failpoint: Failpoint;
   log: Logger;
 }) {
   const { log, report } = deps;
@@ -51,6 +53,7 @@ export function createProcessGeneration(deps: {
       }
       claim.confirm();
       log.info({ image_id: row.id, attempt: row.attempt, model: row.model }, 'generation.claimed');
+      deps.failpoint('worker.after_claim', row.full_prompt);
       await attempt(row, claim);
     } catch (error) {
       // A row that is left like this is missing in the next two beats, which take it back, or is a dead worker's.

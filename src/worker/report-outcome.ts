@@ -1,3 +1,4 @@
+import type { Failpoint } from '../shared/failpoints.ts';
 import type { ClaimedGeneration, CompletedImage, Generation } from '../shared/generation.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { CallOptions } from '../shared/rpc.ts';
@@ -22,6 +23,7 @@ export function createReportOutcome(deps: {
   retryDelay: RetryDelay;
   /** Aborts when the process leaves: what is not reported by then is left to the workers that stay. */
   leaving: AbortSignal;
+  failpoint: Failpoint;
   log: Logger;
 }) {
   const { store, log } = deps;
@@ -39,6 +41,7 @@ export function createReportOutcome(deps: {
   ): Promise<void> => {
     const done = await store.completeGeneration(claim, image, untilDeadline(row));
     if (!done) return dropLateObject(row, image.storage_path);
+    deps.failpoint('worker.after_complete', row.full_prompt);
     log.info(
       { image_id: row.id, attempt: row.attempt, adopted: !image.billed, ms: done.timings?.total_ms },
       'generation.succeeded',

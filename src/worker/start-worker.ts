@@ -3,6 +3,8 @@ import type { Connections } from '../shared/connections.ts';
 import { openConnections } from '../shared/connections.ts';
 import type { Logger } from '../shared/logger.ts';
 import { assembleWorker, type WorkerParts } from './assemble-worker.ts';
+import { listenForCancels } from './cancel-listener.ts';
+import type { Claims } from './claims.ts';
 import type { WorkerConfig } from './config.ts';
 
 /** How long a stopping worker's last reports may take, beyond the grace for the work itself. */
@@ -10,14 +12,15 @@ export const LAST_REPORTS_MS = 10_000;
 
 /**
  * Starts one worker: it beats, releases, reconciles and takes jobs. Resolves once it is registered, which waits for the
- * database; Redis may come later.
+ * database; Redis may come later. `onStuck` is called when it no longer hears of jobs, and only a new process helps.
  */
 export async function startWorker(
   config: WorkerConfig,
   log: Logger,
+  onStuck: () => void,
 ): Promise<{ id: string; stop(): Promise<void> }> {
   const connections = openConnections(config, log);
-  const worker = assembleWorker(config, connections, log);
+  const worker = assembleWorker(config, connections, log, onStuck);
   const { heartbeat, reconcile, jobs } = worker;
 
   await heartbeat.start();
@@ -29,6 +32,12 @@ export async function startWorker(
     reconcile.lostJobs().catch((error: unknown) => log.warn({ err: error }, 'step.failed'));
     connections.release.request();
   });
+  const cancels = listenForCancels({
+    redisUrl: config.REDIS_URL,
+    prefix: config.QUEUE_PREFIX,
+    onCancel: (imageId) => worker.claims.stopImage(imageId, 'cancel_requested'),
+    log,
+  });
   jobs.start();
   log.info({ worker_id: worker.id, slots: worker.slots() }, 'worker.started');
 
@@ -37,7 +46,7 @@ export async function startWorker(
     id: worker.id,
     /** Takes no more, lets what runs finish within the grace period, hands back the rest, signs off. */
     stop() {
-      left ??= leave(worker, connections, config.SHUTDOWN_GRACE_MS, log);
+      left ??= leave(worker, connections, config.SHUTDOWN_GRACE_MS, log).finally(cancels.close);
       return left;
     },
   };
@@ -52,7 +61,7 @@ async function leave(
   const { claims, heartbeat, jobs, reconcile } = worker;
   worker.closeSlots();
   heartbeat.beatNow().catch((error: unknown) => log.warn({ err: error }, 'beat.failed'));
-  await jobs.drain(graceMs);
+  await Promise.race([jobs.drain(graceMs), idleWithoutRedis(claims, connections, graceMs)]);
   claims.stopAll('shutdown');
   await untilEmpty(() => claims.list().length, LAST_REPORTS_MS / 2);
   worker.leaving.abort();
@@ -63,6 +72,20 @@ async function leave(
     .catch((error: unknown) => log.warn({ err: error }, 'worker.not_signed_off'));
   await jobs.close();
   await atMost(2_500, connections.close());
+}
+
+/** BullMQ's close waits for a Redis that is away; with nothing in work there is nothing to wait for. */
+async function idleWithoutRedis(claims: Claims, { queue }: Connections, withinMs: number): Promise<void> {
+  const isAway = () =>
+    queue.ping().then(
+      () => false,
+      () => true,
+    );
+  const giveUpAt = performance.now() + withinMs;
+  while (performance.now() < giveUpAt) {
+    if (claims.list().length === 0 && (await isAway())) return;
+    await delay(100, undefined, { ref: false });
+  }
 }
 
 /** Whoever does not answer any more is not waited for. */

@@ -36,11 +36,13 @@ export type TestStack = {
     statement: string,
     params?: unknown[],
   ): Promise<Row[]>;
+  /** Runs a statement in a transaction that stays open until the answer is called, which undoes it. */
+  holdOpen(statement: string, params?: unknown[]): Promise<() => Promise<void>>;
   /** A user in auth.users with an access token; other claims than the usual ones on request. */
   createUser(claims?: Record<string, unknown>): Promise<{ id: string; token: string }>;
   signToken(claims: Record<string, unknown>, expiresIn?: string): Promise<string>;
   startApi(env?: Env, log?: Logger): Promise<Running & { url: string }>;
-  startWorker(env?: Env, log?: Logger): Promise<Running & { id: string }>;
+  startWorker(env?: Env, log?: Logger, onStuck?: () => void): Promise<Running & { id: string }>;
   /** Stops whatever runs, newest first, and drops the database. */
   stop(): Promise<void>;
 };
@@ -113,6 +115,15 @@ export async function startTestStack(options: { leaseSeconds?: number } = {}): P
     async sql(statement, params = []) {
       return (await owner.query(statement, params)).rows;
     },
+    async holdOpen(statement, params = []) {
+      const connection = await owner.connect();
+      await connection.query('begin');
+      await connection.query(statement, params);
+      return async () => {
+        await connection.query('rollback');
+        connection.release();
+      };
+    },
     async createUser(claims = {}) {
       const id = randomUUID();
       await owner.query('insert into auth.users (id, email) values ($1, $2)', [id, `${id}@example.com`]);
@@ -120,8 +131,8 @@ export async function startTestStack(options: { leaseSeconds?: number } = {}): P
     },
     startApi: async (extra = {}, log = createLogger('api', 'silent')) =>
       keep(await startApi(apiConfig.parse({ ...env, ...extra }), log)),
-    startWorker: async (extra = {}, log = createLogger('worker', 'silent')) =>
-      keep(await startWorker(workerConfig.parse({ ...env, ...extra }), log)),
+    startWorker: async (extra = {}, log = createLogger('worker', 'silent'), onStuck = unexpectedlyStuck) =>
+      keep(await startWorker(workerConfig.parse({ ...env, ...extra }), log, onStuck)),
     async stop() {
       for (const one of running.toReversed()) await one.stop();
       await gemini.close();
@@ -131,6 +142,10 @@ export async function startTestStack(options: { leaseSeconds?: number } = {}): P
       await rm(storageDir, { recursive: true, force: true });
     },
   };
+}
+
+function unexpectedlyStuck(): void {
+  throw new Error('The worker took no jobs though there were some.');
 }
 
 function requiredEnv(name: string): string {

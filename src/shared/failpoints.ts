@@ -1,0 +1,63 @@
+import { writeSync } from 'node:fs';
+import { z } from 'zod';
+
+/** Where a process can be told to die, for the tests of what a crash leaves behind. */
+const FAILPOINTS = [
+  'api.after_insert',
+  'release.before_enqueue',
+  'worker.after_claim',
+  'worker.before_call',
+  'worker.after_call',
+  'worker.after_upload',
+  'worker.after_complete',
+] as const;
+export type FailpointName = (typeof FAILPOINTS)[number];
+
+/** Kills the process if it is to die here. `prompt` is what a point's `@word` looks into. */
+export type Failpoint = (name: FailpointName, prompt?: string) => void;
+
+const pointSchema = z.object({
+  name: z.enum(FAILPOINTS),
+  times: z.coerce.number().int().positive().default(1),
+  word: z.string().optional(),
+});
+const POINT = /^(?<name>[a-z._]+)(?:\*(?<times>\d+))?(?:@(?<word>\S+))?$/;
+const STDERR = 2;
+
+const pointsSchema = z
+  .string()
+  .default('')
+  .transform((text): unknown[] => text.split(',').filter(Boolean).map(readPoint))
+  .pipe(z.array(z.unknown().pipe(pointSchema)));
+
+function readPoint(text: string): unknown {
+  return { ...POINT.exec(text.trim())?.groups };
+}
+
+/** For the schema of a process, to be joined by `and`: no production process can be told to die. */
+export const failpointConfig = z.object({ NODE_ENV: z.string().optional(), FAILPOINTS: pointsSchema }).refine(
+  // Looked at as it came, so that it is told beside a name that is none of the points.
+  (env: { NODE_ENV?: unknown; FAILPOINTS?: unknown }) => env.NODE_ENV === 'test' || isUnset(env.FAILPOINTS),
+  { path: ['FAILPOINTS'], error: 'is for tests, with NODE_ENV=test', when: () => true },
+);
+
+function isUnset(failpoints: unknown): boolean {
+  return failpoints === undefined || (Array.isArray(failpoints) && failpoints.length === 0);
+}
+
+/**
+ * Reads `name[*n][@word],…`: at its n-th pass (1), counting only those of prompts with the word, a point kills its
+ * process as kill -9 does, after one line on stderr.
+ */
+export function createFailpoint(chosen: z.output<typeof pointsSchema>): Failpoint {
+  const left = chosen.map((point) => ({ ...point }));
+  return (name, prompt = '') => {
+    for (const point of left) {
+      if (point.name !== name || !prompt.includes(point.word ?? '')) continue;
+      point.times -= 1;
+      if (point.times > 0) continue;
+      writeSync(STDERR, `died at ${name}\n`);
+      process.kill(process.pid, 'SIGKILL');
+    }
+  };
+}
