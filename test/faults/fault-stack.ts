@@ -1,0 +1,147 @@
+import { randomUUID } from 'node:crypto';
+import type { TestContext } from 'node:test';
+import type { SimulatorControl } from '../../src/local/gemini/control.ts';
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
+import type { Row } from '../support/generations.ts';
+import { type Env, startTestStack, type TestStack } from '../support/test-stack.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { type FaultProcess, startFaultProcess } from './fault-process.ts';
+import { type JobMonitor, startJobMonitor } from './job-monitor.ts';
+import { type OwnRedis, startOwnRedis } from './own-redis.ts';
+
+/** What a client sent, and what it was told: null when the connection broke before an answer. */
+export type Told = { key: string; status: number | null; id: string | null };
+
+/** A submit: `key` is what the simulator counts its calls under. */
+export type Submitted = Told & { row(): Promise<Row> };
+
+export type FaultStack = {
+  base: TestStack;
+  /** Of a process of Darkroom; the proxy is between it and Supabase. */
+  env: Env;
+  supabase: FaultProxy;
+  ownRedis: OwnRedis;
+  gemini: SimulatorControl;
+  monitor: JobMonitor;
+  told: Told[];
+  leaseMs: number;
+  startApi(env?: Env): Promise<FaultProcess>;
+  startWorker(env?: Env): Promise<FaultProcess>;
+  /** Sends a prompt to the API that was started last; the markers are the simulator's. */
+  submit(markers?: string): Promise<Submitted>;
+  submitMany(count: number, markers?: string): Promise<Submitted[]>;
+  /** The row of a key, as soon as there is one. */
+  row(key: string): Promise<Row>;
+  waitUntil(key: string, isThere: (row: Row) => boolean): Promise<Row>;
+  waitForEnd(...submitted: Submitted[]): Promise<Row[]>;
+};
+
+const ENDED = new Set(['succeeded', 'failed', 'canceled', 'expired']);
+const LEASE_S = 3;
+export const hasEnded = ({ status }: Pick<Row, 'status'>) => ENDED.has(status);
+
+/** A stack for one test, whose APIs and workers are processes of their own. It goes with the test. */
+export async function startFaultStack(
+  t: Pick<TestContext, 'after'>,
+  { redis = 'shared', proxied = false }: { redis?: 'shared' | 'own'; proxied?: boolean } = {},
+): Promise<FaultStack> {
+  const base = await startTestStack({ leaseSeconds: LEASE_S });
+  const supabase = await startFaultProxy(base.supabaseUrl);
+  const ownRedis = redis === 'own' ? await startOwnRedis() : null;
+  const env: Env = {
+    ...base.env,
+    NODE_ENV: 'test',
+    LOG_LEVEL: 'info',
+    // Calls are held until the test lets them go, however long a busy machine takes for that.
+    GEMINI_TIMEOUT_MS: '30000',
+    REDIS_URL: ownRedis?.url ?? base.env.REDIS_URL ?? '',
+    ...(proxied && { SUPABASE_URL: supabase.url, SUPABASE_PUBLIC_URL: base.supabaseUrl }),
+  };
+  const monitor = startJobMonitor(base.sql, env.REDIS_URL ?? '', env.QUEUE_PREFIX ?? '');
+  const processes: FaultProcess[] = [];
+  t.after(async () => {
+    await Promise.all(processes.map((one) => one.kill()));
+    ownRedis?.thaw();
+    await monitor.stop();
+    await supabase.close();
+    await base.stop();
+    await ownRedis?.stop();
+  });
+  const start = async (what: 'api' | 'worker', extra: Env): Promise<FaultProcess> => {
+    const started = startFaultProcess(what, { ...env, ...extra });
+    processes.push(started);
+    await started.waitForLine(`${what}.started`);
+    return started;
+  };
+  const told: Told[] = [];
+  const client = createClient(base.sql, told);
+
+  return {
+    ...{ base, env, supabase, monitor, told, ...client },
+    gemini: base.gemini.control,
+    leaseMs: LEASE_S * 1_000,
+    get ownRedis() {
+      if (!ownRedis) throw new Error(`This test shares its Redis; ask for { redis: 'own' }`);
+      return ownRedis;
+    },
+    async startApi(extra = {}) {
+      const api = await start('api', extra);
+      client.useApi(String((await api.waitForLine('api.started')).url));
+      return api;
+    },
+    startWorker: (extra = {}) => start('worker', extra),
+  };
+}
+
+/** What a client does, and a look at the rows that came of it. */
+function createClient(sql: TestStack['sql'], told: Told[]) {
+  let apiUrl = '';
+
+  const post = async (prompt: string): Promise<Pick<Told, 'status' | 'id'>> => {
+    try {
+      const answer = await fetch(`${apiUrl}/ai/generate`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ prompt }),
+      });
+      const { id = null } = (await answer.json()) as { id?: string };
+      return { status: answer.status, id };
+    } catch {
+      // The API died on it: the client knows nothing.
+      return { status: null, id: null };
+    }
+  };
+  const row = (key: string): Promise<Row> =>
+    waitFor(`a row of ${key}`, async () => {
+      const found = await sql<Row>(
+        'select * from public.generated_images where position($1 in full_prompt) > 0',
+        [key],
+      );
+      return found[0];
+    });
+  const waitUntil = (key: string, isThere: (row: Row) => boolean): Promise<Row> =>
+    waitFor(`the row of ${key} to get there`, async () => {
+      const found = await row(key);
+      return isThere(found) && found;
+    });
+  const submit = async (markers = ''): Promise<Submitted> => {
+    const key = randomUUID();
+    const answer = await post(`Modern coffee shop interior [[sim:bytes=1024; key=${key}]] ${markers}`);
+    const one = { key, ...answer };
+    told.push(one);
+    return { ...one, row: () => row(key) };
+  };
+
+  return {
+    row,
+    waitUntil,
+    submit,
+    useApi(url: string) {
+      apiUrl = url;
+    },
+    submitMany: (count: number, markers = '') =>
+      Promise.all(Array.from({ length: count }, () => submit(markers))),
+    waitForEnd: (...submitted: Submitted[]) =>
+      Promise.all(submitted.map(({ key }) => waitUntil(key, hasEnded))),
+  };
+}

@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import type { TestStack } from '../support/test-stack.ts';
+
+const EVERY_MS = 100;
+const LISTS = ['wait', 'active', 'paused'];
+const SETS = ['delayed', 'prioritized', 'completed', 'failed'];
+
+export type JobMonitor = {
+  /** How many jobs Redis holds now. */
+  jobs(): Promise<number>;
+  /** Fails if Redis was ever seen with more jobs than the slots of the living workers and the margin allow. */
+  assertBounded(): void;
+  stop(): Promise<void>;
+};
+
+/** Counts the jobs in Redis and the slots in the database all the time, as an operator's dashboard would. */
+export function startJobMonitor(sql: TestStack['sql'], redisUrl: string, prefix: string): JobMonitor {
+  // A Redis that is away or frozen is nothing to wait for: there is no sample then.
+  const redis = new Redis(redisUrl, {
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => 50,
+  });
+  redis.on('error', () => undefined);
+  const stopped = new AbortController();
+  let mostSlots = 0;
+  const tooMany: string[] = [];
+
+  const jobIds = async (): Promise<string[]> => {
+    const ids = redis.multi();
+    for (const name of LISTS) ids.lrange(`${prefix}:generations:${name}`, 0, -1);
+    for (const name of SETS) ids.zrange(`${prefix}:generations:${name}`, '0', '-1');
+    return ((await ids.exec()) ?? []).flatMap(([, found]) => found as string[]);
+  };
+  const sample = async (): Promise<void> => {
+    const ids = await jobIds().catch((): string[] => []);
+    mostSlots = Math.max(mostSlots, await readSlots(sql));
+    const most = mostSlots + Math.max(4, Math.floor(mostSlots / 8));
+    const open = await countOpen(sql, ids);
+    // A job whose image has ended may be there a while longer: BullMQ is told later, or, if it was away, by a stall.
+    if (open > most || ids.length > most + mostSlots)
+      tooMany.push(`${ids.length} jobs, ${open} of them to do, with ${mostSlots} slots`);
+  };
+  const sampling = (async () => {
+    while (!stopped.signal.aborted) {
+      await sample();
+      await delay(EVERY_MS, undefined, { signal: stopped.signal }).catch(() => undefined);
+    }
+  })();
+
+  return {
+    jobs: async () => (await jobIds()).length,
+    assertBounded: () => assert.deepEqual(tooMany, [], 'I7: Redis held more jobs than slots + W'),
+    async stop() {
+      stopped.abort();
+      redis.disconnect();
+      await sampling;
+    },
+  };
+}
+
+async function readSlots(sql: TestStack['sql']): Promise<number> {
+  const [row] = await sql<{ slots: number }>(
+    `select coalesce(sum(w.concurrency), 0)::int as slots
+     from public.workers w, public.settings s where w.beat_at > now() - s.lease`,
+  );
+  return row?.slots ?? 0;
+}
+
+/** How many of the jobs stand for an image that has not ended. */
+async function countOpen(sql: TestStack['sql'], ids: string[]): Promise<number> {
+  const [row] = await sql<{ open: number }>(
+    `select count(*)::int as open from public.generated_images
+     where status in ('pending', 'processing') and id || '_' || release_epoch = any ($1)`,
+    [ids],
+  );
+  return row?.open ?? 0;
+}
