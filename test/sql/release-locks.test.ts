@@ -39,6 +39,22 @@ test('while another call releases, the answer is contended and empty', async () 
   assert.deepEqual(answer, { contended: true, jobs: [] });
 });
 
+test('two releases at once share the room, also when they would take from other lanes', async () => {
+  const first = await db.connect();
+  for (let n = 0; n < 4; n += 1) await generations.addPending({ lane_key: 'lane-a' });
+  await first.query('begin');
+  const taken = await generations.release(first);
+  for (let n = 0; n < 4; n += 1) await generations.addPending({ lane_key: 'lane-b' });
+
+  const meanwhile = await generations.release();
+  await first.query('commit');
+  first.release();
+
+  // Without slots there is room for four.
+  assert.deepEqual([taken.jobs.length, meanwhile], [4, { contended: true, jobs: [] }]);
+  assert.deepEqual(await generations.release(), { contended: false, jobs: [] });
+});
+
 test('what a release that was undone had taken goes out with the next', async () => {
   const first = await db.connect();
   const id = await generations.addPending();
