@@ -1,6 +1,6 @@
-import { Redis } from 'ioredis';
 import type { Logger } from '../shared/logger.ts';
-import { cancelChannel, logOutages } from '../shared/queue.ts';
+import { cancelChannel } from '../shared/queue.ts';
+import { openListeningRedis } from './listening-redis.ts';
 
 /**
  * Hears of cancels as they are asked for. It makes them quick; the beats make them certain, so what is missed here is
@@ -12,20 +12,10 @@ export function listenForCancels(options: {
   onCancel: (imageId: string) => void;
   log: Logger;
 }): { close(): void } {
-  let left = false;
-  const connection = new Redis(options.redisUrl, {
-    maxRetriesPerRequest: null,
-    retryStrategy: (times) => (left ? null : Math.min(1_500, 50 * times)),
-  });
-  logOutages(connection, options.log);
+  const { connection, leave } = openListeningRedis(options.redisUrl, options.log);
   connection.on('message', (_channel, imageId: string) => options.onCancel(imageId));
   connection
     .subscribe(cancelChannel(options.prefix))
     .catch((error: unknown) => options.log.debug({ err: error }, 'cancels.not_heard'));
-  return {
-    close() {
-      left = true;
-      connection.disconnect();
-    },
-  };
+  return { close: leave };
 }

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'bullmq';
-import { Redis } from 'ioredis';
 import { z } from 'zod';
 import type { Logger } from '../shared/logger.ts';
-import { logOutages, QUEUE_NAME } from '../shared/queue.ts';
+import { QUEUE_NAME } from '../shared/queue.ts';
+import { openListeningRedis } from './listening-redis.ts';
 
 const RETRY_AFTER_OUTAGE_MS = 1_000;
 
@@ -30,14 +30,7 @@ export function createJobWorker(options: {
   log: Logger;
 }): JobWorker {
   const { log } = options;
-  let left = false;
-  // Reconnects within a second or two instead of BullMQ's up to twenty: waiting rows are waiting callers. BullMQ's own
-  // connection is a copy of this one, which only the null can keep from reconnecting for ever.
-  const connection = new Redis(options.redisUrl, {
-    maxRetriesPerRequest: null,
-    retryStrategy: (times) => (left ? null : Math.min(1_500, 50 * times)),
-  });
-  logOutages(connection, log);
+  const { connection, leave } = openListeningRedis(options.redisUrl, log);
   const worker = new Worker(
     QUEUE_NAME,
     async (job) => {
@@ -82,8 +75,7 @@ export function createJobWorker(options: {
     async close() {
       // Without Redis an orderly close never ends; the jobs' rows are in Postgres, so nothing is lost by leaving.
       await Promise.race([closing ?? worker.close(), delay(1_000, undefined, { ref: false })]);
-      left = true;
-      connection.disconnect();
+      leave();
     },
   };
 }

@@ -1,6 +1,10 @@
 import type { Failpoint } from '../shared/failpoints.ts';
-import type { ClaimedGeneration, CompletedImage, ErrorCode } from '../shared/generation.ts';
-import { ERROR_CODES } from '../shared/generation.ts';
+import {
+  type ClaimedGeneration,
+  type CompletedImage,
+  ERROR_CODES,
+  type ErrorCode,
+} from '../shared/generation.ts';
 import type { Logger } from '../shared/logger.ts';
 import { type Models, RESOLUTIONS, type Resolution } from '../shared/models.ts';
 import type { Storage } from '../shared/storage.ts';

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Connections } from '../shared/connections.ts';
-import { openConnections } from '../shared/connections.ts';
+import { type Connections, openConnections } from '../shared/connections.ts';
 import type { Logger } from '../shared/logger.ts';
 import { assembleWorker, type WorkerParts } from './assemble-worker.ts';
 import { listenForCancels } from './cancel-listener.ts';

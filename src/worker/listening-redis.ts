@@ -1,0 +1,24 @@
+import { Redis } from 'ioredis';
+import type { Logger } from '../shared/logger.ts';
+import { logOutages } from '../shared/queue.ts';
+
+/**
+ * A connection that waits for jobs or messages, and comes back within a second or two of an outage instead of BullMQ's
+ * up to twenty: waiting rows are waiting callers. BullMQ works on a copy of it, which only the null that retryStrategy
+ * gives after `leave` can keep from reconnecting for ever.
+ */
+export function openListeningRedis(redisUrl: string, log: Logger): { connection: Redis; leave(): void } {
+  let left = false;
+  const connection = new Redis(redisUrl, {
+    maxRetriesPerRequest: null,
+    retryStrategy: (times) => (left ? null : Math.min(1_500, 50 * times)),
+  });
+  logOutages(connection, log);
+  return {
+    connection,
+    leave() {
+      left = true;
+      connection.disconnect();
+    },
+  };
+}
