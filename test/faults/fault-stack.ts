@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { TestContext } from 'node:test';
 import type { SimulatorControl } from '../../src/local/gemini/control.ts';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import type { Row } from '../support/generations.ts';
@@ -10,7 +9,7 @@ import { type JobMonitor, startJobMonitor } from './job-monitor.ts';
 import { type OwnRedis, startOwnRedis } from './own-redis.ts';
 
 /** What a client sent, and what it was told: null when the connection broke before an answer. */
-export type Told = { key: string; status: number | null; id: string | null };
+export type Told = { key: string; status: number | null; id: string | null; token?: string };
 
 /** A submit: `key` is what the simulator counts its calls under. */
 export type Submitted = Told & { row(): Promise<Row> };
@@ -42,10 +41,14 @@ export const hasEnded = ({ status }: Pick<Row, 'status'>) => ENDED.has(status);
 
 /** A stack for one test, whose APIs and workers are processes of their own. It goes with the test. */
 export async function startFaultStack(
-  t: Pick<TestContext, 'after'>,
-  { redis = 'shared', proxied = false }: { redis?: 'shared' | 'own'; proxied?: boolean } = {},
+  t: { after(cleanup: () => Promise<void>): void },
+  {
+    redis = 'shared',
+    proxied = false,
+    leaseSeconds = LEASE_S,
+  }: { redis?: 'shared' | 'own'; proxied?: boolean; leaseSeconds?: number } = {},
 ): Promise<FaultStack> {
-  const base = await startTestStack({ leaseSeconds: LEASE_S });
+  const base = await startTestStack({ leaseSeconds });
   const supabase = await startFaultProxy(base.supabaseUrl);
   const ownRedis = redis === 'own' ? await startOwnRedis() : null;
   const env: Env = {
@@ -79,7 +82,7 @@ export async function startFaultStack(
   return {
     ...{ base, env, supabase, monitor, told, ...client },
     gemini: base.gemini.control,
-    leaseMs: LEASE_S * 1_000,
+    leaseMs: leaseSeconds * 1_000,
     get ownRedis() {
       if (!ownRedis) throw new Error(`This test shares its Redis; ask for { redis: 'own' }`);
       return ownRedis;

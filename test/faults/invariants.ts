@@ -1,14 +1,23 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import type { CallRecord } from '../../src/local/gemini/call-log.ts';
 import type { Row } from '../support/generations.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { type FaultStack, hasEnded } from './fault-stack.ts';
+import { inParallel } from './in-parallel.ts';
+import { cleanUpStorage, listObjects, type StoredObject } from './stored-objects.ts';
 
-const BUCKET = 'generated-images';
 const MOST_BILLED = 2;
-const I1_WITHIN_MS = 30_000;
 
-type StoredObject = { path: string; createdAt: number };
+/** A promise that was not kept. `what` says of which image, and what was found. */
+export type Breach = { invariant: 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I7'; what: string };
+
+type Options = {
+  /** Whether these calls of one image may have been open at once: a frozen worker's call and that of another. */
+  mayOverlap: (calls: CallRecord[]) => boolean;
+  /** How long all that was accepted may still take to end. */
+  endWithinMs: number;
+};
 
 /**
  * Holds everything that a stack was asked for to the promises I1 to I7. `overlapping`: keys of which a frozen worker's
@@ -18,120 +27,127 @@ export async function assertInvariants(
   stack: FaultStack,
   { overlapping = [] }: { overlapping?: string[] } = {},
 ): Promise<void> {
-  const rows = await waitForAllEnded(stack);
-  await cleanUpStorage(stack);
-  const objects = await listObjects(stack);
-  for (const row of rows) {
-    await assertOneTerminalEvent(stack, row);
-    await assertImage(row, objects);
-    assertCalls(stack, row, objects, overlapping);
-  }
-  assertNoStrayObject(rows, objects);
-  await assertToldTruth(stack, rows);
-  stack.monitor.assertBounded();
+  const mayOverlap = ([call]: CallRecord[]) => overlapping.includes(call?.key ?? '');
+  assert.deepEqual(await findBreaches(stack, { mayOverlap, endWithinMs: 30_000 }), []);
+}
+
+/** All promises that a stack did not keep, once everything has ended. */
+export async function findBreaches(
+  stack: FaultStack,
+  { mayOverlap, endWithinMs }: Options,
+): Promise<Breach[]> {
+  const { base, env, monitor } = stack;
+  const lost = await findLost(stack, endWithinMs);
+  await cleanUpStorage(base, env.REDIS_URL ?? '');
+  const rows = await base.sql<Row>('select * from public.generated_images order by id');
+  const objects = await listObjects(base);
+  const ofRows = await inParallel(rows, async (row) => {
+    const stored = objects.filter(({ path }) => path.includes(`/${row.id}/`));
+    return [
+      await findWrongImage(row, stored),
+      findWrongCalls(stack, row, stored, mayOverlap),
+      await findWrongEnd(stack, row),
+    ].flat();
+  });
+  return [
+    ...lost,
+    ...ofRows.flat(),
+    ...findStrayObjects(rows, objects),
+    ...(await findLies(stack, rows)),
+    ...monitor.crowds().map((what): Breach => ({ invariant: 'I7', what })),
+  ];
 }
 
 /** I1: every accepted image ends, and every 202 has its row. */
-async function waitForAllEnded({ base, told }: FaultStack): Promise<Row[]> {
-  const read = () => base.sql<Row>('select * from public.generated_images order by id');
-  await waitFor('every row to end', async () => (await read()).every(hasEnded), I1_WITHIN_MS).catch(
-    async (error: Error) => {
-      const open = (await read()).filter((row) => !hasEnded(row));
-      assert.fail(`I1: ${error.message}: ${JSON.stringify(open)}`);
-    },
+async function findLost({ base, told }: FaultStack, endWithinMs: number): Promise<Breach[]> {
+  const readOpen = () =>
+    base.sql<Row>(`select * from public.generated_images where status in ('pending', 'processing')`);
+  // Those that are still open then are what is reported.
+  await waitFor('every row to end', async () => (await readOpen()).length === 0, endWithinMs).catch(
+    () => undefined,
   );
-  const rows = await read();
+  const workers = await base.sql('select now(), * from public.workers');
+  const open = (await readOpen()).map(
+    (row) => `does not end: ${JSON.stringify(row)}; workers: ${JSON.stringify(workers)}`,
+  );
+  const rows = await base.sql<Row>('select id from public.generated_images');
   const ids = new Set(rows.map(({ id }) => id));
-  assert.deepEqual(
-    told.filter(({ status, id }) => status === 202 && !ids.has(id ?? '')),
-    [],
-    'I1: an accepted image has no row',
-  );
-  return rows;
-}
-
-/** Lets the clean-up that is planned for later come now, by a worker whose reconcile rounds follow quickly. */
-async function cleanUpStorage({ base, env }: FaultStack): Promise<void> {
-  const { REDIS_URL = '' } = env;
-  const worker = await base.startWorker({ REDIS_URL, RECONCILE_EVERY_MS: '10', WORKER_CONCURRENCY: '1' });
-  await waitFor('the clean-up of Storage', async () => {
-    await base.sql('update public.storage_cleanup set due_at = now() where due_at > now()');
-    return (await base.sql('select 1 from public.storage_cleanup')).length === 0;
-  });
-  await worker.stop();
-}
-
-async function listObjects({ base }: FaultStack): Promise<StoredObject[]> {
-  const bucket = base.supabase.storage.from(BUCKET);
-  const list = async (folder: string): Promise<StoredObject[]> => {
-    const { data, error } = await bucket.list(folder, { limit: 1_000 });
-    if (error) throw error;
-    const found = data.map(async ({ id, name, created_at }) => {
-      const path = folder === '' ? name : `${folder}/${name}`;
-      return id === null ? list(path) : [{ path, createdAt: Date.parse(String(created_at)) }];
-    });
-    return (await Promise.all(found)).flat();
-  };
-  return list('');
+  const gone = told
+    .filter(({ status, id }) => status === 202 && !ids.has(id ?? ''))
+    .map(({ id }) => `${id} was accepted and has no row`);
+  return [...open, ...gone].map((what) => ({ invariant: 'I1', what }));
 }
 
 /** I5: one end a row, and nothing after it. */
-async function assertOneTerminalEvent({ base }: FaultStack, row: Row): Promise<void> {
+async function findWrongEnd({ base }: FaultStack, row: Row): Promise<Breach[]> {
   const events = await base.sql<{ to_status: Row['status'] }>(
     'select to_status from public.generation_events where image_id = $1 order by id',
     [row.id],
   );
   const ends = events.filter(({ to_status: status }) => hasEnded({ status }));
-  assert.deepEqual(ends, events.slice(-1), `I5: ${row.id} went through ${JSON.stringify(events)}`);
-  assert.equal(ends[0]?.to_status, row.status, `I5: ${row.id}`);
+  if (ends.length === 1 && events.at(-1)?.to_status === row.status) return [];
+  const went = events.map(({ to_status }) => to_status).join(', ');
+  return [{ invariant: 'I5', what: `${row.id} is ${row.status} and went through ${went}` }];
 }
 
 /** I2: a succeeded row has one object, which is what the row says. */
-async function assertImage(row: Row, objects: StoredObject[]): Promise<void> {
-  if (row.status !== 'succeeded') return;
-  const own = objects.filter(({ path }) => path.includes(`/${row.id}/`)).map(({ path }) => path);
-  assert.deepEqual(own, [row.storage_path], `I2: the objects of ${row.id}`);
+async function findWrongImage(row: Row, stored: StoredObject[]): Promise<Breach[]> {
+  if (row.status !== 'succeeded') return [];
+  const paths = stored.map(({ path }) => path);
+  if (paths.length !== 1 || paths[0] !== row.storage_path) {
+    return [{ invariant: 'I2', what: `${row.id} names ${row.storage_path} and has ${paths}` }];
+  }
   const answer = await fetch(String(row.image_url));
   const bytes = Buffer.from(await answer.arrayBuffer());
   const sha256 = createHash('sha256').update(bytes).digest('hex');
-  assert.deepEqual([answer.status, bytes.length, sha256], [200, row.bytes, row.sha256], `I2: ${row.id}`);
+  if (answer.status === 200 && bytes.length === row.bytes && sha256 === row.sha256) return [];
+  const what = `${row.id} is ${row.bytes} bytes of ${row.sha256}; read: ${answer.status}, ${bytes.length} of ${sha256}`;
+  return [{ invariant: 'I2', what }];
 }
 
 /** I3: what was paid. A call that started once an image lay there was for nothing. */
-function assertCalls(stack: FaultStack, row: Row, objects: StoredObject[], overlapping: string[]): void {
-  const key = keyOf(row);
-  const { billed, maybe_billed: maybeBilled, max_open: maxOpen, calls } = stack.gemini.callsOf(key);
+function findWrongCalls(
+  { gemini }: FaultStack,
+  row: Row,
+  stored: StoredObject[],
+  mayOverlap: Options['mayOverlap'],
+): Breach[] {
+  const { billed, maybe_billed: maybeBilled, max_open: maxOpen, calls } = gemini.callsOf(keyOf(row));
   const paid = billed + maybeBilled;
-  assert.ok(paid <= MOST_BILLED, `I3: ${row.id} may have been billed ${paid} times`);
-  assert.ok(paid <= row.billable_calls, `I3: ${row.id} counts ${row.billable_calls} calls of ${paid}`);
-  if (!overlapping.includes(key)) assert.ok(maxOpen <= 1, `I3: ${row.id} had ${maxOpen} calls at once`);
-  const stored = objects.filter(({ path }) => path.includes(`/${row.id}/`)).map((object) => object.createdAt);
-  const late = calls.filter((call) => Date.parse(call.started_at) > Math.min(...stored));
-  assert.deepEqual(late, [], `I3: ${row.id} was called for when its image was stored`);
+  const storedAt = Math.min(...stored.map(({ createdAt }) => createdAt));
+  const late = calls.filter((call) => Date.parse(call.started_at) > storedAt);
+  const wrong: string[] = [];
+  if (paid > MOST_BILLED) wrong.push(`may have been billed ${paid} times`);
+  if (paid > row.billable_calls) wrong.push(`counts ${row.billable_calls} calls of ${paid}`);
+  if (maxOpen > 1 && !mayOverlap(calls)) wrong.push(`had ${maxOpen} calls at once`);
+  if (late.length > 0) wrong.push('was called for when its image was stored');
+  return wrong.map((what) => ({ invariant: 'I3', what: `${row.id} ${what}: ${JSON.stringify(calls)}` }));
 }
 
 const keyOf = ({ full_prompt }: Row) => /\bkey=([^;\]]*)/.exec(full_prompt)?.[1] ?? full_prompt;
 
 /** I4: no object that no row names. */
-function assertNoStrayObject(rows: Row[], objects: StoredObject[]): void {
+function findStrayObjects(rows: Row[], objects: StoredObject[]): Breach[] {
   const named = new Set(rows.map((row) => row.storage_path));
-  assert.deepEqual(
-    objects.map(({ path }) => path).filter((path) => !named.has(path)),
-    [],
-    'I4: objects that no row names',
-  );
+  return objects
+    .filter(({ path }) => !named.has(path))
+    .map(({ path }) => ({ invariant: 'I4', what: `no row names ${path}` }));
 }
 
 /** I6: what clients were told and are told now is what the rows say. */
-async function assertToldTruth({ base, env, told }: FaultStack, rows: Row[]): Promise<void> {
+async function findLies({ base, env, told }: FaultStack, rows: Row[]): Promise<Breach[]> {
   const api = await base.startApi({ REDIS_URL: env.REDIS_URL ?? '' });
   const byId = new Map(rows.map((row) => [row.id, row]));
-  for (const { id, key } of told) {
-    if (id === null) continue;
-    const row = byId.get(id);
-    const answer = await fetch(`${api.url}/ai/generated-images/${id}`);
+  const lies = await inParallel(told, async ({ id, key, token }): Promise<Breach[]> => {
+    const row = byId.get(id ?? '');
+    if (id === null || !row) return [];
+    const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
+    const answer = await fetch(`${api.url}/ai/generated-images/${id}`, { headers });
     const record = (await answer.json()) as { status: string; image_url: string | null };
-    assert.deepEqual([record.status, record.image_url], [row?.status, row?.image_url ?? null], `I6: ${id}`);
-    assert.ok(row?.full_prompt.includes(key), `I6: ${id} is not what was sent`);
-  }
+    const isTrue =
+      record.status === row.status && record.image_url === row.image_url && row.full_prompt.includes(key);
+    const what = `${id}, sent as ${key}, is told as ${JSON.stringify(record)} and is ${JSON.stringify(row)}`;
+    return isTrue ? [] : [{ invariant: 'I6', what }];
+  });
+  return lies.flat();
 }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import test, { after } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { createRandom } from '../support/random.ts';
 import { callFunction, openSqlDatabase } from '../support/sql-database.ts';
 import { createGenerations } from '../support/sql-generations.ts';
-import { createRandom } from '../support/sql-random.ts';
 import type { Row } from '../support/sql-rows.ts';
 
 const RACES = 500;

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import test, { after, beforeEach } from 'node:test';
+import { createRandom } from '../support/random.ts';
 import { openSqlDatabase } from '../support/sql-database.ts';
 import { createGenerations } from '../support/sql-generations.ts';
-import { createRandom } from '../support/sql-random.ts';
 import { newItem } from '../support/sql-rows.ts';
 
 const db = await openSqlDatabase();

@@ -50,7 +50,7 @@ export type TestStack = {
 export async function startTestStack(options: { leaseSeconds?: number } = {}): Promise<TestStack> {
   const jwtSecret = randomBytes(32).toString('hex');
   const database = await createTestDatabase({ migrated: true });
-  const owner = new pg.Pool({ connectionString: database.url, max: 4 });
+  const owner = new pg.Pool({ connectionString: database.url, max: 4, application_name: 'test' });
   // Dropping the database ends connections that are just closing, which is no fault.
   owner.on('error', () => undefined);
   await owner.query(`update public.settings set lease = make_interval(secs => $1)`, [

@@ -34,7 +34,7 @@ export type CallEvent = 'started' | 'answered' | 'aborted';
 export type CallLog = ReturnType<typeof createCallLog>;
 
 /** Details are kept for this many calls, counts for all until they are cleared. */
-const KEPT_RECORDS = 4096;
+const KEPT_RECORDS = 65_536;
 
 type Waiter = { n: number; event: CallEvent; resolve: (tally: CallTally) => void };
 

@@ -6,7 +6,7 @@ import { type ReadDefaults, readDefaults, type SimulatorDefaults } from './setti
 export type SimulatorControl = {
   /** Counts of all calls together, and of each key. */
   calls: () => { total: CallTally; keys: CallTally[] };
-  /** Counts of one key's calls, and details of those still remembered (4,096 of all keys), oldest first. */
+  /** Counts of one key's calls, and details of those still remembered (65,536 of all keys), oldest first. */
   callsOf: (key: string) => CallTally & { calls: CallRecord[] };
   /** Resolves once `n` (1) calls of the key have started, or were answered or aborted; rejects if `signal` aborts. */
   waitForCall: (key: string, n?: number, event?: CallEvent, signal?: AbortSignal) => Promise<CallTally>;

@@ -15,3 +15,5 @@ export function createRandom(seed: number) {
     pick: <T>(from: readonly T[]): T => from[Math.floor(next() * from.length)] as T,
   };
 }
+
+export type Random = ReturnType<typeof createRandom>;
