@@ -68,6 +68,7 @@ async function soak(stack: FaultStack, { minutes, seed, print, signal }: SoakOpt
     print(problem);
     for (const line of linesAbout(problem, crew)) print(`  ${line}`);
   }
+  print(verdict.ends.join(', '));
   print(verdict.line);
   return verdict;
 }

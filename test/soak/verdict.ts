@@ -6,6 +6,8 @@ export type Verdict = {
   /** Whether every promise was kept, and nothing happened that nobody wanted. */
   isKept: boolean;
   problems: string[];
+  /** How many ended how, `failed no_image: 3` and the like. */
+  ends: string[];
   line: string;
 };
 
@@ -17,8 +19,9 @@ export async function readVerdict(
   const { load, breaches, surprises } = found;
   const of = (...invariants: Breach['invariant'][]) =>
     breaches.filter(({ invariant }) => invariants.includes(invariant)).length;
-  const [counts] = await base.sql<{ succeeded: number }>(
-    `select count(*) filter (where status = 'succeeded')::int as succeeded from public.generated_images`,
+  const ends = await base.sql<{ how: string; count: number }>(
+    `select concat_ws(' ', status, error_code) as how, count(*)::int as count
+     from public.generated_images group by 1 order by 2 desc`,
   );
   const twins = await base.sql<{ key: string }>(
     `select substring(full_prompt from 'key=([^;\\]]*)') as key from public.generated_images
@@ -33,11 +36,16 @@ export async function readVerdict(
   const others = problems.length - of('I1', 'I2', 'I3', 'I4', 'I5') - twins.length;
   const line = [
     `${load.accepted.length} accepted`,
-    `${counts?.succeeded ?? 0} succeeded`,
+    `${ends.find(({ how }) => how === 'succeeded')?.count ?? 0} succeeded`,
     `${of('I1', 'I2')} lost`,
     `${of('I3', 'I5') + twins.length} doubled`,
     `${of('I4')} orphaned`,
     ...(others > 0 ? [`${others} other problems`] : []),
   ].join(', ');
-  return { isKept: problems.length === 0 && load.accepted.length > 0, problems, line };
+  return {
+    isKept: problems.length === 0 && load.accepted.length > 0,
+    problems,
+    ends: ends.map(({ how, count }) => `${how}: ${count}`),
+    line,
+  };
 }
