@@ -12,7 +12,7 @@ export type Heartbeat = {
    * that is away; then it rejects.
    */
   start(): Promise<void>;
-  /** Beats at once, so that a changed number of slots is known. */
+  /** Beats at once, so that a changed number of slots is known, or that the worker lives. */
   beatNow(): Promise<void>;
   /** Beats no more, and resolves when no beat is under way: a late one would sign a removed worker on again. */
   stop(): Promise<void>;

@@ -11,6 +11,9 @@ import { type OwnRedis, startOwnRedis } from './own-redis.ts';
 /** What a client sent, and what it was told: null when the connection broke before an answer. */
 export type Told = { key: string; status: number | null; id: string | null; token?: string };
 
+/** What a client sends beside its prompt. */
+export type SubmitOptions = { token?: string; fields?: Record<string, unknown> };
+
 /** A submit: `key` is what the simulator counts its calls under. */
 export type Submitted = Told & { row(): Promise<Row> };
 
@@ -27,8 +30,10 @@ export type FaultStack = {
   startApi(env?: Env): Promise<FaultProcess>;
   startWorker(env?: Env): Promise<FaultProcess>;
   /** Sends a prompt to the API that was started last; the markers are the simulator's. */
-  submit(markers?: string): Promise<Submitted>;
+  submit(markers?: string, options?: SubmitOptions): Promise<Submitted>;
   submitMany(count: number, markers?: string): Promise<Submitted[]>;
+  /** The row was deleted by its owner, with a user or by hand: the one way in which an accepted image may vanish. */
+  forget(key: string): void;
   /** The row of a key, as soon as there is one. */
   row(key: string): Promise<Row>;
   waitUntil(key: string, isThere: (row: Row) => boolean): Promise<Row>;
@@ -100,12 +105,15 @@ export async function startFaultStack(
 function createClient(sql: TestStack['sql'], told: Told[]) {
   let apiUrl = '';
 
-  const post = async (prompt: string): Promise<Pick<Told, 'status' | 'id'>> => {
+  const post = async (
+    prompt: string,
+    { token, fields }: SubmitOptions,
+  ): Promise<Pick<Told, 'status' | 'id'>> => {
     try {
       const answer = await fetch(`${apiUrl}/ai/generate`, {
         method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ prompt }),
+        headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
+        body: JSON.stringify({ prompt, ...fields }),
       });
       const { id = null } = (await answer.json()) as { id?: string };
       return { status: answer.status, id };
@@ -127,9 +135,12 @@ function createClient(sql: TestStack['sql'], told: Told[]) {
       const found = await row(key);
       return isThere(found) && found;
     });
-  const submit = async (markers = ''): Promise<Submitted> => {
+  const submit = async (markers = '', options: SubmitOptions = {}): Promise<Submitted> => {
     const key = randomUUID();
-    const answer = await post(`Modern coffee shop interior [[sim:bytes=1024; key=${key}]] ${markers}`);
+    const answer = await post(
+      `Modern coffee shop interior [[sim:bytes=1024; key=${key}]] ${markers}`,
+      options,
+    );
     const one = { key, ...answer };
     told.push(one);
     return { ...one, row: () => row(key) };
@@ -139,6 +150,9 @@ function createClient(sql: TestStack['sql'], told: Told[]) {
     row,
     waitUntil,
     submit,
+    forget(key: string) {
+      told.splice(0, told.length, ...told.filter((one) => one.key !== key));
+    },
     useApi(url: string) {
       apiUrl = url;
     },
