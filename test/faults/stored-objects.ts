@@ -1,5 +1,6 @@
 import type { TestStack } from '../support/test-stack.ts';
 import { waitFor } from '../support/wait-for.ts';
+import type { FaultStack } from './fault-stack.ts';
 import { inParallel } from './in-parallel.ts';
 
 const BUCKET = 'generated-images';
@@ -43,4 +44,15 @@ export async function listObjects(base: TestStack): Promise<StoredObject[]> {
     return found.flat();
   };
   return list('');
+}
+
+/** Names of the objects that an image's attempts have left in Storage. `owner`: the user's id, if it has one. */
+export async function storedObjects(
+  { base }: FaultStack,
+  id: string | null,
+  owner = 'anonymous',
+): Promise<string[]> {
+  const { data, error } = await base.supabase.storage.from('generated-images').list(`${owner}/${id}`);
+  if (error) throw error;
+  return data.map(({ name }) => name);
 }
