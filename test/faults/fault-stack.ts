@@ -11,8 +11,8 @@ import { type OwnRedis, startOwnRedis } from './own-redis.ts';
 /** What a client sent, and what it was told: null when the connection broke before an answer. */
 export type Told = { key: string; status: number | null; id: string | null; token?: string };
 
-/** What a client sends beside its prompt. */
-export type SubmitOptions = { token?: string; fields?: Record<string, unknown> };
+/** What a client sends beside its prompt, and where to if not to the API that was started last. */
+export type SubmitOptions = { token?: string; fields?: Record<string, unknown>; url?: string };
 
 /** A submit: `key` is what the simulator counts its calls under. */
 export type Submitted = Told & { row(): Promise<Row> };
@@ -107,10 +107,10 @@ function createClient(sql: TestStack['sql'], told: Told[]) {
 
   const post = async (
     prompt: string,
-    { token, fields }: SubmitOptions,
+    { token, fields, url = apiUrl }: SubmitOptions,
   ): Promise<Pick<Told, 'status' | 'id'>> => {
     try {
-      const answer = await fetch(`${apiUrl}/ai/generate`, {
+      const answer = await fetch(`${url}/ai/generate`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
         body: JSON.stringify({ prompt, ...fields }),
