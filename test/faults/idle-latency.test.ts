@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { waitFor } from '../support/wait-for.ts';
 import { type FaultStack, type Submitted, startFaultStack } from './fault-stack.ts';
 import { assertInvariants } from './invariants.ts';
 
@@ -44,30 +45,55 @@ describe('on an idle system', { concurrency: false }, () => {
 
   it('submits of four APIs at once lose no wake-up to one another', async (t) => {
     const stack = await startFaultStack(t);
-    const [, ...apis] = await Promise.all([
-      stack.startWorker({ ...timersEvery(30_000), WORKER_CONCURRENCY: String(APIS * EACH) }),
-      ...Array.from({ length: APIS }, () => stack.startApi()),
-    ]);
-    const urls = await Promise.all(
-      apis.map(async (api) => String((await api.waitForLine('api.started')).url)),
-    );
+    const urls = await startFourApis(stack);
 
     for (let round = 0; round < ROUNDS; round += 1) {
       const images = await submitAtOnce(stack, urls);
 
-      const waits = await readWaits(stack, images);
-      assert.ok((waits.at(-1) ?? 0) < 10_000, `they waited ${waits.map(Math.round)} ms`);
-      stack.gemini.release();
-      await stack.waitForEnd(...images);
+      await assertStarted(stack, images);
     }
+    await assertInvariants(stack);
+  });
+
+  it('submits of four APIs lose no wake-up to a release that was at work before them', async (t) => {
+    const stack = await startFaultStack(t, { proxied: true });
+    const urls = await startFourApis(stack);
+    // The lock that release_generations takes.
+    const endRelease = await stack.base.holdOpen('select pg_advisory_xact_lock(727001, 1)');
+
+    const images = await submitAtOnce(stack, urls);
+    const before = countReleases(stack);
+    await waitFor('every API to ask again', () => countReleases(stack) - before > APIS * 2);
+    await endRelease();
+
+    await assertStarted(stack, images);
     await assertInvariants(stack);
   });
 });
 
-/** Resolves when all are in their calls, which are held: a job that ends would release those that nobody woke up for. */
-async function submitAtOnce(stack: FaultStack, urls: string[]): Promise<Submitted[]> {
-  const each = urls.flatMap((url) => Array.from({ length: EACH }, () => url));
-  const images = await Promise.all(each.map((url) => stack.submit('[[sim:fault=hold:ok]]', { url })));
-  await Promise.all(images.map(({ key }) => stack.gemini.waitForCall(key)));
-  return images;
+/** They, and a worker that has room for all they send and does nothing by a timer. */
+async function startFourApis(stack: FaultStack): Promise<string[]> {
+  const [, ...apis] = await Promise.all([
+    stack.startWorker({ ...timersEvery(30_000), WORKER_CONCURRENCY: String(APIS * EACH) }),
+    ...Array.from({ length: APIS }, () => stack.startApi()),
+  ]);
+  return Promise.all(apis.map(async (api) => String((await api.waitForLine('api.started')).url)));
 }
+
+/** Their calls are held: a job that ends would release what nobody woke up for. */
+function submitAtOnce(stack: FaultStack, urls: string[]): Promise<Submitted[]> {
+  const each = urls.flatMap((url) => Array.from({ length: EACH }, () => url));
+  return Promise.all(each.map((url) => stack.submit('[[sim:fault=hold:ok]]', { url })));
+}
+
+/** All start long before a timer, with none of them ended; then they end. */
+async function assertStarted(stack: FaultStack, images: Submitted[]): Promise<void> {
+  await Promise.all(images.map(({ key }) => stack.gemini.waitForCall(key)));
+  const waits = await readWaits(stack, images);
+  assert.ok((waits.at(-1) ?? 0) < 10_000, `they waited ${waits.map(Math.round)} ms`);
+  stack.gemini.release();
+  await stack.waitForEnd(...images);
+}
+
+const countReleases = ({ supabase }: FaultStack) =>
+  supabase.requests.filter(({ path }) => path.endsWith('/rpc/release_generations')).length;
