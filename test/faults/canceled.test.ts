@@ -102,6 +102,12 @@ describe('a cancel', { concurrency: 3 }, () => {
     const [row] = await stack.waitForEnd(image);
     assert.equal(row?.status, 'canceled');
     await stack.ownRedis.startEmpty();
+    await waitFor('Redis to be back', () =>
+      stack.monitor.jobs().then(
+        () => true,
+        () => false,
+      ),
+    );
     await assertCanceled(stack, image, 1);
   });
 
