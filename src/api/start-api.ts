@@ -21,6 +21,7 @@ export async function startApi(
   const connections = openConnections(config, log);
   const { store, release, failpoint } = connections;
   const submit = createSubmit(store);
+  const readQueue = createReadQueue({ store, log });
   const verifyToken = createVerifyToken({
     issuer: config.SUPABASE_JWT_ISSUER ?? `${config.SUPABASE_PUBLIC_URL ?? config.SUPABASE_URL}/auth/v1`,
     secret: config.SUPABASE_JWT_SECRET,
@@ -33,7 +34,12 @@ export async function startApi(
       failpoint('api.after_insert', item.full_prompt);
       return submitted;
     },
-    readQueue: createReadQueue({ store, log }),
+    async readQueue() {
+      const queue = await readQueue();
+      // The place in the queue is the last that an answer waits for.
+      failpoint('api.before_answer');
+      return queue;
+    },
     models: createModels(config.MODELS_FILE, config.DEFAULT_MODEL),
     identify: createIdentifyCaller({ verifyToken, addressKey: config.SUPABASE_SERVICE_ROLE_KEY }),
     anonymousAccess: config.ANONYMOUS_ACCESS,

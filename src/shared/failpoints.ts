@@ -4,6 +4,7 @@ import { z } from 'zod';
 /** Where a process can be told to die, for the tests of what a crash leaves behind. */
 const FAILPOINTS = [
   'api.after_insert',
+  'api.before_answer',
   'release.before_enqueue',
   'worker.after_claim',
   'worker.before_call',

@@ -12,7 +12,13 @@ import { type OwnRedis, startOwnRedis } from './own-redis.ts';
 export type Told = { key: string; status: number | null; id: string | null; token?: string };
 
 /** What a client sends beside its prompt, and where to if not to the API that was started last. */
-export type SubmitOptions = { token?: string; fields?: Record<string, unknown>; url?: string };
+export type SubmitOptions = {
+  key?: string;
+  token?: string;
+  headers?: Record<string, string>;
+  fields?: Record<string, unknown>;
+  url?: string;
+};
 
 /** A submit: `key` is what the simulator counts its calls under. */
 export type Submitted = Told & { row(): Promise<Row> };
@@ -29,7 +35,10 @@ export type FaultStack = {
   leaseMs: number;
   startApi(env?: Env): Promise<FaultProcess>;
   startWorker(env?: Env): Promise<FaultProcess>;
-  /** Sends a prompt to the API that was started last; the markers are the simulator's. */
+  /**
+   * Sends a prompt to the API that was started last; the markers are the simulator's. A `key` that was used before makes
+   * it the same prompt again.
+   */
   submit(markers?: string, options?: SubmitOptions): Promise<Submitted>;
   submitMany(count: number, markers?: string): Promise<Submitted[]>;
   /** The row was deleted by its owner, with a user or by hand: the one way in which an accepted image may vanish. */
@@ -107,12 +116,16 @@ function createClient(sql: TestStack['sql'], told: Told[]) {
 
   const post = async (
     prompt: string,
-    { token, fields, url = apiUrl }: SubmitOptions,
+    { token, headers, fields, url = apiUrl }: SubmitOptions,
   ): Promise<Pick<Told, 'status' | 'id'>> => {
     try {
       const answer = await fetch(`${url}/ai/generate`, {
         method: 'POST',
-        headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
+        headers: {
+          'content-type': 'application/json',
+          ...(token && { authorization: `Bearer ${token}` }),
+          ...headers,
+        },
         body: JSON.stringify({ prompt, ...fields }),
       });
       const { id = null } = (await answer.json()) as { id?: string };
@@ -136,11 +149,9 @@ function createClient(sql: TestStack['sql'], told: Told[]) {
       return isThere(found) && found;
     });
   const submit = async (markers = '', options: SubmitOptions = {}): Promise<Submitted> => {
-    const key = randomUUID();
-    const answer = await post(
-      `Modern coffee shop interior [[sim:bytes=1024; key=${key}]] ${markers}`,
-      options,
-    );
+    const { key = randomUUID() } = options;
+    const prompt = `Modern coffee shop interior [[sim:bytes=1024; key=${key}]] ${markers}`;
+    const answer = await post(prompt, options);
     const one = { key, ...answer };
     told.push(one);
     return { ...one, row: () => row(key) };
