@@ -12,8 +12,12 @@ export type OwnRedis = {
   url: string;
   /** kill -9; resolves when it is gone. */
   kill(): Promise<void>;
+  /** Comes back on the same port with what it had. */
+  start(): Promise<void>;
   /** Comes back on the same port with nothing in it. */
   startEmpty(): Promise<void>;
+  /** From now on it has no memory left for what writes, or has enough again. */
+  setFull(full: boolean): Promise<void>;
   freeze(): void;
   thaw(): void;
   flush(): Promise<void>;
@@ -50,12 +54,19 @@ export async function startOwnRedis(): Promise<OwnRedis> {
     frozen = false;
   };
   const url = await start();
+  const command = async (...words: [string, ...string[]]) => {
+    const client = new Redis(url);
+    await client.call(...words).finally(() => client.disconnect());
+  };
 
   return {
     url,
     async kill() {
       process.kill(running.pid, 'SIGKILL');
       await running.ended;
+    },
+    async start() {
+      await start();
     },
     async startEmpty() {
       rmSync(join(folder, 'redis', 'appendonlydir'), { recursive: true, force: true });
@@ -66,11 +77,8 @@ export async function startOwnRedis(): Promise<OwnRedis> {
       process.kill(running.pid, 'SIGSTOP');
     },
     thaw,
-    async flush() {
-      const client = new Redis(url);
-      await client.flushall();
-      client.disconnect();
-    },
+    setFull: (full) => command('config', 'set', 'maxmemory', full ? '1' : '0'),
+    flush: () => command('flushall'),
     async stop() {
       thaw();
       await watchdog.stop();

@@ -6,6 +6,8 @@ import { type FaultStack, type Submitted, startFaultStack } from './fault-stack.
 import { assertInvariants } from './invariants.ts';
 
 const SLOTS = 4;
+/** Redis is on no answer's way; a busy machine is. */
+const ANSWERED_WITHIN_MS = 5_000;
 
 type Busy = { stack: FaultStack; images: Submitted[] };
 
@@ -37,7 +39,7 @@ async function assertOneCallEach({ stack, images }: Busy): Promise<void> {
   await assertInvariants(stack);
 }
 
-describe('Redis', { concurrency: 2 }, () => {
+describe('Redis', { concurrency: 3 }, () => {
   it('killed and started again with nothing in it costs no image and no second call', async (t) => {
     const { stack, images } = await fillUp(t);
 
@@ -63,6 +65,57 @@ describe('Redis', { concurrency: 2 }, () => {
     images.push(...(await stack.submitMany(2)));
     await delay(Number(stack.env.JOB_LOCK_MS) * 1.5);
     stack.ownRedis.thaw();
+
+    await assertOneCallEach({ stack, images });
+  });
+
+  it('frozen or full holds up no answer to a submit', async (t) => {
+    const stack = await startFaultStack(t, { redis: 'own' });
+    await Promise.all([stack.startApi(), stack.startWorker()]);
+    const images = await stack.submitMany(1);
+    const submitInTime = async () => {
+      const from = performance.now();
+      images.push(...(await stack.submitMany(4)));
+      const took = performance.now() - from;
+      assert.ok(took < ANSWERED_WITHIN_MS, `it took ${took} ms`);
+    };
+
+    stack.ownRedis.freeze();
+    await submitInTime();
+    // The second round meets a producer that waits for Redis already.
+    await submitInTime();
+    stack.ownRedis.thaw();
+    await stack.ownRedis.setFull(true);
+    await submitInTime();
+    await stack.ownRedis.setFull(false);
+
+    await assertOneCallEach({ stack, images });
+  });
+
+  it('without memory for more while calls run and others wait costs no image and no second call', async (t) => {
+    const { stack, images } = await fillUp(t);
+
+    await stack.ownRedis.setFull(true);
+    images.push(...(await stack.submitMany(2)));
+    const held = heldKeys({ stack, images });
+    stack.gemini.release();
+    await stack.waitForEnd(...held);
+    await delay(Number(stack.env.JOB_LOCK_MS) * 1.5);
+    await stack.ownRedis.setFull(false);
+
+    await assertOneCallEach({ stack, images });
+  });
+
+  it('killed for longer than a job is locked, and back with all jobs, calls nobody again', async (t) => {
+    const { stack, images } = await fillUp(t);
+    const held = heldKeys({ stack, images });
+
+    await stack.ownRedis.kill();
+    await delay(Number(stack.env.JOB_LOCK_MS) * 1.5);
+    // Half of the calls end while it is away, the others go on until after.
+    for (const { key } of held.slice(0, SLOTS / 2)) stack.gemini.release(key);
+    await stack.waitForEnd(...held.slice(0, SLOTS / 2));
+    await stack.ownRedis.start();
 
     await assertOneCallEach({ stack, images });
   });
