@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import type { SimulatorControl } from '../../src/local/gemini/control.ts';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import type { Row } from '../support/generations.ts';
-import { type Env, startTestStack, type TestStack } from '../support/test-stack.ts';
+import { type Env, type StackOptions, startTestStack, type TestStack } from '../support/test-stack.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { type FaultProcess, startFaultProcess } from './fault-process.ts';
 import { type JobMonitor, startJobMonitor } from './job-monitor.ts';
+import { type OwnPostgres, startOwnPostgres } from './own-postgres.ts';
 import { type OwnRedis, startOwnRedis } from './own-redis.ts';
 
 /** What a client sent, and what it was told: null when the connection broke before an answer. */
@@ -29,6 +30,7 @@ export type FaultStack = {
   env: Env;
   supabase: FaultProxy;
   ownRedis: OwnRedis;
+  ownPostgres: OwnPostgres;
   gemini: SimulatorControl;
   monitor: JobMonitor;
   told: Told[];
@@ -53,16 +55,32 @@ const ENDED = new Set(['succeeded', 'failed', 'canceled', 'expired']);
 const LEASE_S = 3;
 export const hasEnded = ({ status }: Pick<Row, 'status'>) => ENDED.has(status);
 
+export type FaultStackOptions = {
+  redis?: 'shared' | 'own';
+  postgres?: 'shared' | 'own';
+  /** The fault proxy is between the processes and Supabase. */
+  proxied?: boolean;
+  leaseSeconds?: number;
+  gateway?: NonNullable<StackOptions['gateway']>;
+};
+
 /** A stack for one test, whose APIs and workers are processes of their own. It goes with the test. */
 export async function startFaultStack(
   t: { after(cleanup: () => Promise<void>): void },
   {
     redis = 'shared',
+    postgres = 'shared',
     proxied = false,
     leaseSeconds = LEASE_S,
-  }: { redis?: 'shared' | 'own'; proxied?: boolean; leaseSeconds?: number } = {},
+    gateway = {},
+  }: FaultStackOptions = {},
 ): Promise<FaultStack> {
-  const base = await startTestStack({ leaseSeconds });
+  const ownPostgres = postgres === 'own' ? await startOwnPostgres() : null;
+  const base = await startTestStack({
+    leaseSeconds,
+    gateway,
+    ...(ownPostgres && { database: ownPostgres.database }),
+  });
   const supabase = await startFaultProxy(base.supabaseUrl);
   const ownRedis = redis === 'own' ? await startOwnRedis() : null;
   const env: Env = {
@@ -83,6 +101,7 @@ export async function startFaultStack(
     await supabase.close();
     await base.stop();
     await ownRedis?.stop();
+    await ownPostgres?.stop();
   });
   const start = async (what: 'api' | 'worker', extra: Env): Promise<FaultProcess> => {
     const started = startFaultProcess(what, { ...env, ...extra });
@@ -100,6 +119,10 @@ export async function startFaultStack(
     get ownRedis() {
       if (!ownRedis) throw new Error(`This test shares its Redis; ask for { redis: 'own' }`);
       return ownRedis;
+    },
+    get ownPostgres() {
+      if (!ownPostgres) throw new Error(`This test shares its Postgres; ask for { postgres: 'own' }`);
+      return ownPostgres;
     },
     async startApi(extra = {}) {
       const api = await start('api', extra);

@@ -2,18 +2,19 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createClient, type SupabaseClient } from '@supabase/supabase-js';
 import { SignJWT } from 'jose';
 import pg from 'pg';
 import { apiConfig } from '../../src/api/config.ts';
 import { startApi } from '../../src/api/start-api.ts';
-import { startGateway } from '../../src/local/gateway/start-gateway.ts';
+import { type GatewayOptions, startGateway } from '../../src/local/gateway/start-gateway.ts';
 import { createSupabaseKeys } from '../../src/local/gateway-keys.ts';
 import { type GeminiSimulator, startGeminiSimulator } from '../../src/local/gemini/simulator.ts';
 import { createLogger, type Logger } from '../../src/shared/logger.ts';
 import { workerConfig } from '../../src/worker/config.ts';
 import { startWorker } from '../../src/worker/start-worker.ts';
-import { createTestDatabase } from './postgres.ts';
+import { createTestDatabase, type TestDatabase } from './postgres.ts';
 
 export type Env = Record<string, string>;
 export type Running = { stop(): Promise<void> };
@@ -31,7 +32,7 @@ export type TestStack = {
   gemini: GeminiSimulator;
   /** supabase-js as service_role. */
   supabase: SupabaseClient;
-  /** Rows of a statement that the database's owner runs. */
+  /** Rows of a statement that the database's owner runs; it is run again when its server goes away meanwhile. */
   sql<Row extends pg.QueryResultRow = pg.QueryResultRow>(
     statement: string,
     params?: unknown[],
@@ -47,17 +48,25 @@ export type TestStack = {
   stop(): Promise<void>;
 };
 
-export async function startTestStack(options: { leaseSeconds?: number } = {}): Promise<TestStack> {
+export type StackOptions = {
+  leaseSeconds?: number;
+  /** Instead of one on the server that `script/test` started. It may go away and come back. */
+  database?: TestDatabase;
+  gateway?: Pick<GatewayOptions, 'poolSize' | 'acquireTimeoutMs'>;
+};
+
+export async function startTestStack(options: StackOptions = {}): Promise<TestStack> {
   const jwtSecret = randomBytes(32).toString('hex');
-  const database = await createTestDatabase({ migrated: true });
+  const database = options.database ?? (await createTestDatabase({ migrated: true }));
   const owner = new pg.Pool({ connectionString: database.url, max: 4, application_name: 'test' });
-  // Dropping the database ends connections that are just closing, which is no fault.
+  // Dropping the database, or killing its server, ends connections, which is no fault.
   owner.on('error', () => undefined);
   await owner.query(`update public.settings set lease = make_interval(secs => $1)`, [
     options.leaseSeconds ?? 3,
   ]);
   const storageDir = await mkdtemp(join(tmpdir(), 'darkroom-storage-'));
   const gateway = await startGateway({
+    ...options.gateway,
     databaseUrl: database.url,
     storageDir,
     jwtSecret,
@@ -113,7 +122,7 @@ export async function startTestStack(options: { leaseSeconds?: number } = {}): P
     supabase: createClient(gateway.url, serviceRoleKey, { auth: { persistSession: false } }),
     signToken,
     async sql(statement, params = []) {
-      return (await owner.query(statement, params)).rows;
+      return (await whileAway(() => owner.query(statement, params))).rows;
     },
     async holdOpen(statement, params = []) {
       const connection = await owner.connect();
@@ -142,6 +151,18 @@ export async function startTestStack(options: { leaseSeconds?: number } = {}): P
       await rm(storageDir, { recursive: true, force: true });
     },
   };
+}
+
+/** Repeats a query until the server that its connection lost, or cannot be made to, is back. */
+async function whileAway<T>(query: () => Promise<T>, triesLeft = 1_000): Promise<T> {
+  try {
+    return await query();
+  } catch (error) {
+    const isAway = !(error instanceof pg.DatabaseError) || error.code?.startsWith('57P0');
+    if (!isAway || triesLeft === 0) throw error;
+    await delay(20);
+    return whileAway(query, triesLeft - 1);
+  }
 }
 
 function unexpectedlyStuck(): void {
