@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs';
 import { z } from 'zod';
 
-/** Where a process can be told to die, for the tests of what a crash leaves behind. */
+/** Where a process can be told to die or to stand still, for the tests of what that leaves behind. */
 const FAILPOINTS = [
   'api.after_insert',
   'api.before_answer',
@@ -14,15 +14,16 @@ const FAILPOINTS = [
 ] as const;
 export type FailpointName = (typeof FAILPOINTS)[number];
 
-/** Kills the process if it is to die here. `prompt` is what a point's `@word` looks into. */
+/** Kills or blocks the process if it is to happen here. `prompt` is what a point's `@word` looks into. */
 export type Failpoint = (name: FailpointName, prompt?: string) => void;
 
 const pointSchema = z.object({
   name: z.enum(FAILPOINTS),
   times: z.coerce.number().int().positive().default(1),
   word: z.string().optional(),
+  blockMs: z.coerce.number().int().positive().optional(),
 });
-const POINT = /^(?<name>[a-z._]+)(?:\*(?<times>\d+))?(?:@(?<word>\S+))?$/;
+const POINT = /^(?<name>[a-z._]+)(?:\*(?<times>\d+))?(?:@(?<word>[^\s:]+))?(?::block=(?<blockMs>\d+))?$/;
 const STDERR = 2;
 
 const pointsSchema = z
@@ -47,8 +48,9 @@ function isUnset(failpoints: unknown): boolean {
 }
 
 /**
- * Reads `name[*n][@word],…`: at its n-th pass (1), counting only those of prompts with the word, a point kills its
- * process as kill -9 does, after one line on stderr.
+ * Reads `name[*n][@word][:block=ms],…`: at its n-th pass (1), counting only those of prompts with the word, a point kills
+ * its process as kill -9 does, after one line on stderr. With `:block=ms` it only blocks the event loop, once for so many
+ * milliseconds, as a long computation does.
  */
 export function createFailpoint(chosen: z.output<typeof pointsSchema>): Failpoint {
   const left = chosen.map((point) => ({ ...point }));
@@ -56,9 +58,13 @@ export function createFailpoint(chosen: z.output<typeof pointsSchema>): Failpoin
     for (const point of left) {
       if (point.name !== name || !prompt.includes(point.word ?? '')) continue;
       point.times -= 1;
-      if (point.times > 0) continue;
-      writeSync(STDERR, `died at ${name}\n`);
-      process.kill(process.pid, 'SIGKILL');
+      if (point.blockMs === undefined ? point.times <= 0 : point.times === 0) act(point);
     }
   };
+}
+
+function act({ name, blockMs }: { name: FailpointName; blockMs?: number | undefined }): void {
+  writeSync(STDERR, `${blockMs === undefined ? 'died' : 'blocked'} at ${name}\n`);
+  if (blockMs === undefined) process.kill(process.pid, 'SIGKILL');
+  else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, blockMs);
 }
