@@ -37,10 +37,10 @@ export function startJobMonitor(sql: TestStack['sql'], redisUrl: string, prefix:
     const ids = await jobIds().catch((): string[] => []);
     mostSlots = Math.max(mostSlots, await readSlots(sql));
     const most = mostSlots + Math.max(4, Math.floor(mostSlots / 8));
-    const open = await countOpen(sql, ids);
+    const { open, ours } = await count(sql, ids);
     // A job whose image has ended or gone back may be there longer: BullMQ is told later, or, if away, by a stall.
-    if (open > most || ids.length > most + mostSlots)
-      tooMany.push(`${ids.length} jobs, ${open} of them to do, with ${mostSlots} slots`);
+    if (open > most || ours > most + mostSlots)
+      tooMany.push(`${ours} jobs, ${open} of them to do, with ${mostSlots} slots`);
   };
   const sampling = (async () => {
     while (!stopped.signal.aborted) {
@@ -68,13 +68,19 @@ async function readSlots(sql: TestStack['sql']): Promise<number> {
   return row?.slots ?? 0;
 }
 
-/** How many of the jobs stand for an image that is to be taken or is in work. */
-async function countOpen(sql: TestStack['sql'], ids: string[]): Promise<number> {
-  const [row] = await sql<{ open: number }>(
-    `select count(*)::int as open from public.generated_images
-     where (status = 'processing' or (status = 'pending' and released_at is not null))
-       and id || '_' || release_epoch = any ($1)`,
+/** How many of the jobs were released (not put there by hand), and how many of these are to be taken or in work. */
+async function count(sql: TestStack['sql'], ids: string[]): Promise<{ open: number; ours: number }> {
+  const [row] = await sql<{ open: number; ours: number }>(
+    `select count(*)::int as ours, count(*) filter (
+       where j.epoch = g.release_epoch
+         and (g.status = 'processing' or (g.status = 'pending' and g.released_at is not null))
+     )::int as open
+     from (
+       select split_part(name, '_', 1)::uuid as id, split_part(name, '_', 2)::int as epoch
+       from unnest($1::text[]) as n (name) where name ~ '^[0-9a-f-]{36}_[0-9]+$'
+     ) j
+     join public.generated_images g on g.id = j.id and j.epoch <= g.release_epoch`,
     [ids],
   );
-  return row?.open ?? 0;
+  return row ?? { open: 0, ours: 0 };
 }

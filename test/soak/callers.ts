@@ -25,11 +25,15 @@ export async function createCallers({ base }: FaultStack): Promise<Callers> {
     },
     async addDataset() {
       const id = randomUUID();
-      await base.sql(`insert into public.datasets (id, brand) values ($1, 'Coffee Co.')`, [id]);
+      await base.sql(
+        `insert into public.datasets (id, brand) values ($1, 'Coffee Co.') on conflict do nothing`,
+        [id],
+      );
       datasets.push(id);
     },
   };
-  for (let n = 0; n < 4; n++) await Promise.all([callers.addUser(), callers.addDataset()]);
+  await Promise.all(Array.from({ length: 20 }, callers.addUser));
+  await Promise.all(Array.from({ length: 4 }, callers.addDataset));
   return callers;
 }
 

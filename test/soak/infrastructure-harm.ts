@@ -37,7 +37,7 @@ function redisHarms({ ownRedis, leaseMs }: FaultStack): MakeHarm[] {
   return [kill, flush, freeze, fill];
 }
 
-function databaseHarms({ base, supabase, leaseMs }: FaultStack): MakeHarm[] {
+function databaseHarms({ base, supabase, ownPostgres, leaseMs }: FaultStack): MakeHarm[] {
   const during = (what: string, ms: number, decide: Decide) => proxied(supabase, what, ms, decide);
   const away: MakeHarm = (random) =>
     during('database: nobody reaches it', random.below(2 * leaseMs), (request) =>
@@ -64,13 +64,19 @@ function databaseHarms({ base, supabase, leaseMs }: FaultStack): MakeHarm[] {
       );
     },
   });
+  const kill: MakeHarm = (random) =>
+    lasting('database: PostgreSQL killed', random.below(leaseMs), async (wait) => {
+      await ownPostgres.kill();
+      await wait();
+      await ownPostgres.start();
+    });
   const lock: MakeHarm = (random) =>
     lasting('database: generated_images locked', random.below(2_000), async (wait) => {
       const undo = await base.holdOpen(`lock table public.generated_images in access exclusive mode`);
       await wait();
       await undo();
     });
-  return [away, losing, halving, refusing, restart, lock];
+  return [away, losing, halving, refusing, kill, restart, lock];
 }
 
 function storageHarms({ supabase }: FaultStack): MakeHarm[] {

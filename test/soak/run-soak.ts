@@ -32,7 +32,7 @@ export async function runSoak({ minutes, seed, print, signal }: SoakOptions): Pr
   const cleanups: (() => Promise<void>)[] = [];
   const after = (cleanup: () => Promise<void>) => void cleanups.push(cleanup);
   try {
-    const options = { redis: 'own', proxied: true, leaseSeconds: LEASE_S } as const;
+    const options = { redis: 'own', postgres: 'own', proxied: true, leaseSeconds: LEASE_S } as const;
     const stack = await startFaultStack({ after }, options);
     return await soak(stack, { minutes, seed, print, signal });
   } finally {

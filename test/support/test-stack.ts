@@ -135,7 +135,8 @@ export async function startTestStack(options: StackOptions = {}): Promise<TestSt
     },
     async createUser(claims = {}) {
       const id = randomUUID();
-      await owner.query('insert into auth.users (id, email) values ($1, $2)', [id, `${id}@example.com`]);
+      const insert = 'insert into auth.users (id, email) values ($1, $2) on conflict do nothing';
+      await whileAway(() => owner.query(insert, [id, `${id}@example.com`]));
       return { id, token: await signToken({ sub: id, ...claims }) };
     },
     startApi: async (extra = {}, log = createLogger('api', 'silent')) =>
