@@ -15,28 +15,28 @@ const sharedItsCall = ({ supabase }: FaultStack, key: string) =>
 
 type Bad = { status: number; headers: Record<string, string> };
 
-/**
- * Two rounds, each of a bad request among good ones, are sent until the bad one of each has shared its call with
- * others. Requests of one moment mostly do, but the network decides.
- */
+/** Sends a bad request among good ones and returns the key of the bad one. */
+async function submitWithBad(stack: FaultStack, bad: Bad): Promise<string> {
+  const [refused, ...accepted] = await Promise.all([
+    stack.submit('', { headers: bad.headers }),
+    ...Array.from({ length: GOOD }, () => stack.submit()),
+  ]);
+  assert.equal(refused.status, bad.status);
+  assert.deepEqual(
+    accepted.map(({ status }) => status),
+    accepted.map(() => 202),
+  );
+  return refused.key;
+}
+
+/** Two bad ones are sent at a time, until one has shared its call: requests of one moment mostly do, but not surely. */
 async function submitTogether(stack: FaultStack, bad: Bad): Promise<void> {
-  const submitUntilShared = async (): Promise<void> => {
-    for (;;) {
-      const [refused, ...accepted] = await Promise.all([
-        stack.submit('', { headers: bad.headers }),
-        ...Array.from({ length: GOOD }, () => stack.submit()),
-      ]);
-      assert.equal(refused.status, bad.status);
-      assert.deepEqual(
-        accepted.map(({ status }) => status),
-        accepted.map(() => 202),
-      );
-      if (sharedItsCall(stack, refused.key)) return;
-    }
-  };
   // Code that runs for the first time and connections that are being made would keep requests apart.
   await stack.submitMany(2 * (GOOD + 1));
-  await Promise.all([submitUntilShared(), submitUntilShared()]);
+  let keys: string[] = [];
+  while (!keys.some((key) => sharedItsCall(stack, key))) {
+    keys = await Promise.all([submitWithBad(stack, bad), submitWithBad(stack, bad)]);
+  }
 }
 
 /** Who was told 202 has its image, made by one call; nobody else has a row. */
