@@ -12,15 +12,16 @@ export type Heartbeat = {
    * that is away; then it rejects.
    */
   start(): Promise<void>;
-  /** Beats at once, so that a changed number of slots is known, or that the worker lives. */
+  /** Beats at once, so that a changed number of slots is known. */
   beatNow(): Promise<void>;
   /** Beats no more, and resolves when no beat is under way: a late one would sign a removed worker on again. */
   stop(): Promise<void>;
   /**
    * Whether a call may start: the last acknowledged beat is younger than half a lease, by a monotonic clock. A worker
-   * that cannot say that it lives may be taken for dead, and its image be paid for twice.
+   * that cannot say that it lives may be taken for dead, and its image be paid for twice. When the last one is older, a
+   * beat at once, shared by all who ask, finds out whether the worker is heard again.
    */
-  mayCall(): boolean;
+  mayCall(): Promise<boolean>;
   /** Milliseconds; what the database said last. */
   leaseMs(): number;
 };
@@ -37,6 +38,7 @@ export function createHeartbeat(deps: {
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
   let lastBeat: Promise<void> = Promise.resolve();
+  let asking: Promise<void> | null = null;
   const intervalMs = () => (leaseMs > 0 ? leaseMs / 6 : FIRST_INTERVAL_MS);
 
   /** One after another: of two that overlap neither would name a claim made since, and the row would be taken back. */
@@ -63,6 +65,18 @@ export function createHeartbeat(deps: {
     }
   };
 
+  const isHeard = () => performance.now() - acknowledgedAt < leaseMs / 2;
+
+  /** Repeats for a quarter of a lease, so that its answer, counted from when it was sent, is still young enough. */
+  const askToBeHeard = (): Promise<void> => {
+    asking ??= beat(leaseMs / 4)
+      .catch((error: unknown) => deps.log.warn({ err: error }, 'beat.failed'))
+      .finally(() => {
+        asking = null;
+      });
+    return asking;
+  };
+
   const schedule = () => {
     timer = setTimeout(async () => {
       await beat().catch((error: unknown) => deps.log.warn({ err: error }, 'beat.failed'));
@@ -81,7 +95,10 @@ export function createHeartbeat(deps: {
       clearTimeout(timer);
       await lastBeat;
     },
-    mayCall: () => performance.now() - acknowledgedAt < leaseMs / 2,
+    async mayCall() {
+      if (!isHeard() && !stopped) await askToBeHeard();
+      return isHeard();
+    },
     leaseMs: () => leaseMs,
   };
 }

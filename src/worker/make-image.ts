@@ -29,7 +29,7 @@ export function createMakeImage(deps: {
   storage: Storage;
   gemini: Gemini;
   models: Models;
-  heartbeat: Pick<Heartbeat, 'mayCall' | 'beatNow'>;
+  heartbeat: Pick<Heartbeat, 'mayCall'>;
   failpoint: Failpoint;
   log: Logger;
 }) {
@@ -41,7 +41,7 @@ export function createMakeImage(deps: {
     }
     if (!row.call_allowed) throw noCallAllowed(row);
     const order = await prepareOrder(row);
-    if (!(await isHeard())) throw notHeard();
+    if (!(await deps.heartbeat.mayCall())) throw notHeard();
 
     signal.throwIfAborted();
     progress.callStarted = true;
@@ -80,13 +80,6 @@ export function createMakeImage(deps: {
       upload_ms: Math.round(performance.now() - uploadedFrom),
       billed: true,
     };
-
-    /** The database has just answered the claim, so a beat is likely to come through; without one the row waits. */
-    async function isHeard(): Promise<boolean> {
-      if (deps.heartbeat.mayCall()) return true;
-      await deps.heartbeat.beatNow().catch((error: unknown) => deps.log.warn({ err: error }, 'beat.failed'));
-      return deps.heartbeat.mayCall();
-    }
 
     async function prepareOrder(row: ClaimedGeneration): Promise<ImageOrder> {
       const model = deps.models.byId.get(row.model);

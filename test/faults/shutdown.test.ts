@@ -32,7 +32,7 @@ async function assertMadeByAnother(stack: FaultStack, images: Submitted[]): Prom
   await assertInvariants(stack);
 }
 
-describe('a worker that is told to leave', { concurrency: 3 }, () => {
+describe('a worker that is told to leave', { concurrency: 2 }, () => {
   it('finishes what ends in time and hands back the rest, which another one makes at once', async (t) => {
     const stack = await startFaultStack(t);
     const [, worker] = await Promise.all([stack.startApi(), stack.startWorker(GRACE)]);

@@ -49,7 +49,7 @@ function firstUploads(times: number, images: Submitted[], fate: Fate): Decide {
   return (request) => byImage.map((decide) => decide(request)).find((one) => one !== 'pass') ?? 'pass';
 }
 
-describe('a Storage that', { concurrency: 3 }, () => {
+describe('a Storage that', { concurrency: 2 }, () => {
   const fates: [string, number, Fate][] = [
     ['loses its answers after it has stored the images', 2, 'lose'],
     ['cuts its answers in half', 1, 'halve'],
