@@ -9,6 +9,8 @@ const APIS = 4;
 const EACH = 6;
 const ROUNDS = 5;
 const TYPICAL_MS = 100;
+/** A release, the job's way through Redis and a claim; on a machine that is busy with other things as long as so many calls. */
+const CALLS_LONG = 10;
 
 /** No timer releases or reconciles for so long: what starts sooner was woken up. */
 const timersEvery = (ms: number) => ({ RELEASE_EVERY_MS: String(ms), RECONCILE_EVERY_MS: String(ms) });
@@ -23,22 +25,34 @@ async function readWaits({ base }: FaultStack, images: Submitted[]): Promise<num
   return rows.map(({ ms }) => ms);
 }
 
+/** Milliseconds that one call of the database takes now: what a busy machine makes of everything. */
+async function timeOneCall({ base }: FaultStack): Promise<number> {
+  const from = performance.now();
+  await base.supabase.rpc('get_queue_snapshot');
+  return performance.now() - from;
+}
+
+const medianOf = (numbers: number[]): number =>
+  numbers.toSorted((one, other) => one - other)[Math.floor(numbers.length / 2)] ?? 0;
+
 describe('on an idle system', { concurrency: false }, () => {
-  it('a submit wakes a worker up, which starts within a tenth of a second and waits for no timer', async (t) => {
+  it('a submit wakes a worker up, which starts within moments and waits for no timer', async (t) => {
     const stack = await startFaultStack(t);
     const timers = timersEvery(5_000);
     await Promise.all([stack.startApi(), stack.startWorker(timers)]);
     const images: Submitted[] = [];
+    const calls: number[] = [];
 
     for (let nth = 0; nth < SUBMITS; nth += 1) {
+      calls.push(await timeOneCall(stack));
       const image = await stack.submit();
       await stack.waitForEnd(image);
       images.push(image);
     }
 
     const waits = await readWaits(stack, images);
-    const median = waits[SUBMITS / 2] ?? Number.POSITIVE_INFINITY;
-    assert.ok(median < TYPICAL_MS, `they waited ${waits.map(Math.round)} ms`);
+    const bound = Math.max(TYPICAL_MS, CALLS_LONG * medianOf(calls));
+    assert.ok(medianOf(waits) < bound, `they waited ${waits.map(Math.round)} ms, of at most ${bound}`);
     assert.ok((waits.at(-1) ?? 0) < 2_500, `they waited ${waits.map(Math.round)} ms`);
     await assertInvariants(stack);
   });
