@@ -1,4 +1,4 @@
-import type { DatasetContext } from '../shared/store.ts';
+import type { DatasetContext } from '../shared/dataset-store.ts';
 
 /**
  * What the known styles say to the model. Another style is named to it as it is. The text as composed is kept on the

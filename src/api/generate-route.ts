@@ -1,8 +1,9 @@
 import { type Request, type RequestHandler, type Response, Router } from 'express';
 import { v7 as uuidv7 } from 'uuid';
+import type { DatasetContext } from '../shared/dataset-store.ts';
 import type { Models } from '../shared/models.ts';
 import type { Release } from '../shared/release.ts';
-import type { DatasetContext, Store } from '../shared/store.ts';
+import type { Store } from '../shared/store.ts';
 import { acceptGeneration, UNKNOWN_DATASET } from './accept-generation.ts';
 import { type FieldError, unauthorized } from './api-error.ts';
 import type { Caller, IdentifyCaller } from './caller.ts';

@@ -1,5 +1,5 @@
 import { v4 as uuid } from 'uuid';
-import type { Claim } from '../shared/store.ts';
+import type { Claim } from '../shared/attempt-store.ts';
 
 /** Why work on a claim is to stop before it is done. */
 export type StopReason = 'lost' | 'cancel_requested' | 'shutdown';
