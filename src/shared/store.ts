@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { createApiKeyStore } from './api-key-store.ts';
 import { createAttemptStore } from './attempt-store.ts';
 import { createDatasetStore } from './dataset-store.ts';
 import { createGenerationStore } from './generation-store.ts';
@@ -15,6 +16,7 @@ export function createStore(rpc: Rpc) {
     ...createAttemptStore(rpc),
     ...createQueueStore(rpc),
     ...createDatasetStore(rpc),
+    ...createApiKeyStore(rpc),
 
     listMissingFunctions: async (names: string[], options: CallOptions): Promise<string[]> =>
       z.array(z.string()).parse(await rpc('list_missing_functions', { p_names: names }, options)),
