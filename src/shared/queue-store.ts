@@ -10,7 +10,6 @@ const beatSchema = z.object({
   lease_ms: z.number(),
   stop: z.array(z.object({ id: z.guid(), claim_id: z.guid(), reason: z.enum(['lost', 'cancel_requested']) })),
 });
-const cleanupSchema = z.array(z.object({ folder: z.string(), keep: z.string().nullable() }));
 
 export type BeatAnswer = z.infer<typeof beatSchema>;
 
@@ -46,13 +45,6 @@ export function createQueueStore(rpc: Rpc) {
 
     expireGenerations: async (options: CallOptions): Promise<number> =>
       z.int().parse(await rpc('expire_generations', {}, options)),
-
-    listStorageCleanup: async (options: CallOptions) =>
-      cleanupSchema.parse(await rpc('list_storage_cleanup', {}, options)),
-
-    finishStorageCleanup: async (folders: string[], options: CallOptions): Promise<void> => {
-      await rpc('finish_storage_cleanup', { p_folders: folders }, options);
-    },
 
     hasStuckRelease: async (olderThanMs: number, options: CallOptions): Promise<boolean> =>
       z

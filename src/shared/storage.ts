@@ -6,6 +6,9 @@ import type { SupabaseClient } from './supabase.ts';
 export const IMAGES_BUCKET = 'generated-images';
 const BUCKETS = [IMAGES_BUCKET, 'dataset-images', 'logos', 'reference-images'];
 
+/** So many objects of a folder are listed at most. */
+export const LISTED_AT_MOST = 100;
+
 /** A path never changes its bytes, so whoever has fetched one may keep it for a year. */
 const CACHE_CONTROL_S = '31536000';
 
@@ -44,6 +47,25 @@ type Options = { signal?: AbortSignal; timeoutMs?: number };
 export function createStorage(client: SupabaseClient, publicUrl: string) {
   const images = client.storage.from(IMAGES_BUCKET);
 
+  /** Paths of the objects right in a folder, by name, LISTED_AT_MOST of them; [] when it has none. */
+  async function listObjects(bucket: string, folder: string, options: Options = {}): Promise<string[]> {
+    const { data, error } = await within(
+      options,
+      client.storage
+        .from(bucket)
+        .list(folder, { limit: LISTED_AT_MOST, sortBy: { column: 'name', order: 'asc' } }),
+    );
+    if (error) throw toStorageError(error);
+    return data.filter((object) => object.id !== null).map((object) => `${folder}/${object.name}`);
+  }
+
+  /** Removing what is not there is no error. */
+  async function removeObjects(bucket: string, paths: string[], options: Options = {}): Promise<void> {
+    if (paths.length === 0) return;
+    const { error } = await within(options, client.storage.from(bucket).remove(paths));
+    if (error) throw toStorageError(error);
+  }
+
   return {
     /** Makes the public buckets that are missing. Safe to do by many at once. */
     async ensureBuckets(options: Options = {}): Promise<void> {
@@ -80,14 +102,7 @@ export function createStorage(client: SupabaseClient, publicUrl: string) {
     },
 
     /** The objects of one image's folder, by name; [] when it has none. */
-    async listImages(folder: string, options: Options = {}): Promise<string[]> {
-      const { data, error } = await within(
-        options,
-        images.list(folder, { sortBy: { column: 'name', order: 'asc' } }),
-      );
-      if (error) throw toStorageError(error);
-      return data.filter((object) => object.id !== null).map((object) => `${folder}/${object.name}`);
-    },
+    listImages: (folder: string, options: Options = {}) => listObjects(IMAGES_BUCKET, folder, options),
 
     async describeImage(path: string, options: Options = {}): Promise<StoredObject> {
       const { data, error } = await within(options, images.info(path));
@@ -95,12 +110,10 @@ export function createStorage(client: SupabaseClient, publicUrl: string) {
       return { path, bytes: data.size ?? 0, metadata: parseMetadata(data.metadata?.image) };
     },
 
-    /** Removing what is not there is no error. */
-    async removeImages(paths: string[], options: Options = {}): Promise<void> {
-      if (paths.length === 0) return;
-      const { error } = await within(options, images.remove(paths));
-      if (error) throw toStorageError(error);
-    },
+    removeImages: (paths: string[], options: Options = {}) => removeObjects(IMAGES_BUCKET, paths, options),
+
+    listObjects,
+    removeObjects,
 
     /** Refuses a path that would not stay inside its bucket: storage-js puts it into the address as it is. */
     async download(bucket: string, path: string, options: Options = {}): Promise<Buffer> {

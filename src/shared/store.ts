@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { createApiKeyStore } from './api-key-store.ts';
 import { createAttemptStore } from './attempt-store.ts';
+import { createCleanupStore } from './cleanup-store.ts';
 import { createDatasetStore } from './dataset-store.ts';
 import { createGenerationStore } from './generation-store.ts';
 import { createQueueStore } from './queue-store.ts';
@@ -15,6 +16,7 @@ export function createStore(rpc: Rpc) {
     ...createGenerationStore(rpc),
     ...createAttemptStore(rpc),
     ...createQueueStore(rpc),
+    ...createCleanupStore(rpc),
     ...createDatasetStore(rpc),
     ...createApiKeyStore(rpc),
 

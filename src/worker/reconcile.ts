@@ -2,9 +2,10 @@ import { createExpireStep } from '../shared/expire-step.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { JobQueue } from '../shared/queue.ts';
 import type { Release } from '../shared/release.ts';
-import { IMAGES_BUCKET, type Storage } from '../shared/storage.ts';
+import type { Storage } from '../shared/storage.ts';
 import type { Store } from '../shared/store.ts';
 import { createTimers, type Timers } from '../shared/timers.ts';
+import { createCleanStorage } from './clean-storage.ts';
 
 export type Reconcile = Timers & { lostJobs(): Promise<void> };
 
@@ -17,7 +18,7 @@ const PRUNE_EVERY_MS = 600_000;
  */
 export function createReconcile(deps: {
   store: Store;
-  storage: Pick<Storage, 'listImages' | 'removeImages'>;
+  storage: Pick<Storage, 'listObjects' | 'removeObjects'>;
   queue: Pick<JobQueue, 'add'>;
   release: Pick<Release, 'request'>;
   workerId: string;
@@ -32,27 +33,10 @@ export function createReconcile(deps: {
     await deps.queue.add(await store.listLostJobs(deps.workerId, ONCE));
   };
 
-  const storage = async (): Promise<void> => {
-    const due = await store.listStorageCleanup(ONCE);
-    const looked = await Promise.allSettled(due.map(removeStray));
-    const clean = due.filter((_, index) => looked[index]?.status === 'fulfilled').map(({ folder }) => folder);
-    if (clean.length > 0) await store.finishStorageCleanup(clean, ONCE);
-    // The folders that could not be looked over come again in the next round.
-    const failed = looked.find((result) => result.status === 'rejected');
-    if (failed) throw failed.reason;
-  };
-
-  const removeStray = async ({ folder, keep }: { folder: string; keep: string | null }): Promise<void> => {
-    const stray = (await deps.storage.listImages(folder)).filter((path) => path !== keep);
-    await deps.storage.removeImages(stray);
-    if (stray.length > 0)
-      log.info({ bucket: IMAGES_BUCKET, folder, removed: stray.length }, 'objects.removed');
-  };
-
   const timers = createTimers(log);
   timers.every('lost_jobs', deps.everyMs, lostJobs);
   timers.every('deadlines', deps.everyMs, createExpireStep(deps));
-  timers.every('storage', deps.everyMs * 6, storage);
+  timers.every('storage', deps.everyMs * 6, createCleanStorage(deps));
   timers.every('prune', PRUNE_EVERY_MS, () => store.pruneQueueTables(ONCE));
   return { ...timers, lostJobs };
 }

@@ -83,10 +83,8 @@ test(`transitions of all kinds against deletions of users and datasets are no de
     async () => {
       await db.sql(`update public.storage_cleanup set due_at = now() - interval '1 second'
         where folder in (select folder from public.storage_cleanup for update skip locked)`);
-      const [due = []] = await callFunction<{ folder: string }[]>(db.service, 'list_storage_cleanup');
-      await callFunction(db.service, 'finish_storage_cleanup', {
-        p_folders: due.map(({ folder }) => folder),
-      });
+      const [due = []] = await callFunction<unknown[]>(db.service, 'claim_storage_cleanup');
+      await callFunction(db.service, 'finish_storage_cleanup', { p_finished: JSON.stringify(due) });
     },
     () => callFunction(db.service, 'prune_queue_tables'),
   ];

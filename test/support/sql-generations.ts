@@ -105,14 +105,17 @@ export function createGenerations(db: SqlDatabase) {
       if (released) await markReleased(item.id);
       return item.id;
     },
-    async addProcessing(fields: Record<string, unknown> = {}) {
-      const { worker = randomUUID(), ...rest } = fields;
-      const item = newItem(rest);
-      const claimId = randomUUID();
-      await submit([item]);
-      await markReleased(item.id);
-      await claim(item.id, worker as string, claimId);
-      return { id: item.id, claimId, workerId: worker as string };
+    addProcessing,
+    /** A processing row with so many attempts, the last of which holds it. */
+    async addProcessingAgain(attempts: number, fields: Record<string, unknown> = {}) {
+      let held = await addProcessing(fields);
+      for (let n = 1; n < attempts; n += 1) {
+        await giveBack(held.id, held.claimId, { p_billed: true });
+        await markReleased(held.id);
+        held = { ...held, claimId: randomUUID() };
+        await claim(held.id, held.workerId, held.claimId);
+      }
+      return held;
     },
     markReleased,
     requestCancel: (id: string) =>
@@ -156,6 +159,16 @@ export function createGenerations(db: SqlDatabase) {
         delete from public.lanes; delete from public.workers; delete from public.pauses`);
     },
   };
+
+  async function addProcessing(fields: Record<string, unknown> = {}) {
+    const { worker = randomUUID(), ...rest } = fields;
+    const item = newItem(rest);
+    const claimId = randomUUID();
+    await submit([item]);
+    await markReleased(item.id);
+    await claim(item.id, worker as string, claimId);
+    return { id: item.id, claimId, workerId: worker as string };
+  }
 
   /** What release does to one row. */
   async function markReleased(id: string): Promise<void> {
