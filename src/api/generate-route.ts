@@ -72,7 +72,7 @@ export function createGenerateRoute(deps: {
 
   const findDataset = async (id: string | null, caller: Caller): Promise<FoundDataset> => {
     if (id === null) return { dataset: null, datasetErrors: [] };
-    const dataset = await deps.store.getDatasetContext(id, caller.userId, READ);
+    const dataset = await deps.store.getDatasetContext(id, caller, READ);
     if (!dataset) return { dataset, datasetErrors: [UNKNOWN_DATASET] };
     const count = dataset.reference_images.length;
     if (count <= MOST_REFERENCE_IMAGES) return { dataset, datasetErrors: [] };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { CallerScope, Position } from './caller-scope.ts';
+import { type CallerScope, type Position, scopeArgs } from './caller-scope.ts';
 import { one } from './one-row.ts';
 import type { CallOptions, Rpc } from './rpc.ts';
 
@@ -47,8 +47,7 @@ export function createApiKeyStore(rpc: Rpc) {
         await rpc(
           'list_api_keys',
           {
-            p_user_id: caller.userId,
-            p_admin: caller.admin ?? false,
+            ...scopeArgs(caller),
             p_limit: page.limit,
             p_revoked: page.revoked ?? false,
             p_before_created_at: page.before?.createdAt ?? null,
@@ -59,14 +58,7 @@ export function createApiKeyStore(rpc: Rpc) {
       ),
 
     revokeApiKey: (id: string, caller: CallerScope, options: CallOptions): Promise<ApiKey | null> =>
-      one(
-        apiKeySchema,
-        rpc(
-          'revoke_api_key',
-          { p_id: id, p_user_id: caller.userId, p_admin: caller.admin ?? false },
-          options,
-        ),
-      ),
+      one(apiKeySchema, rpc('revoke_api_key', { p_id: id, ...scopeArgs(caller) }, options)),
 
     findApiKey: (secretHash: string, options: CallOptions): Promise<{ id: string; user_id: string } | null> =>
       one(foundSchema, rpc('find_api_key', { p_secret_hash: bytea(secretHash) }, options)),

@@ -66,6 +66,22 @@ test('datasets that were there keep their columns and rows', async () => {
   );
 });
 
+test('datasets can be made beside those that were there, whatever these demanded of a row', async () => {
+  await using db = await openOriginalDatabase();
+  await db.migrate();
+  const owner = randomUUID();
+
+  const { rows } = await db.client.query(
+    `select public.create_dataset(gen_random_uuid(), $1, '{"name": "New"}') as made,
+       jsonb_array_length(public.list_datasets($1)) as listed`,
+    [owner],
+  );
+
+  assert.partialDeepStrictEqual(rows, [{ made: { name: 'New', owner_id: owner } }]);
+  const { rows: old } = await db.client.query(`select public.get_dataset($1, null) as found`, [db.datasetId]);
+  assert.partialDeepStrictEqual(old, [{ found: { id: db.datasetId, name: null, images: [] } }]);
+});
+
 test('an image may be without a URL after the upgrade as long as it has not succeeded', async () => {
   await using db = await openOriginalDatabase();
   await db.migrate();
