@@ -46,7 +46,7 @@ export function createImagesRoute(deps: {
   const getOne = async (req: Request<{ id: string }>, res: Response): Promise<void> => {
     const caller = await deps.identify(req);
     const id = z.guid().safeParse(req.params.id);
-    const row = id.success ? await deps.store.getGeneration(id.data, caller.userId, READ) : null;
+    const row = id.success ? await deps.store.getGeneration(id.data, caller, READ) : null;
     if (!row) throw new ApiError('not_found', 'There is no such image.');
     if (row.deleted_at) throw new ApiError('gone', 'The image was deleted.');
     await sendRecord(res, row, deps.readQueue);
@@ -56,7 +56,7 @@ export function createImagesRoute(deps: {
   const cancel = async (req: Request<{ id: string }>, res: Response): Promise<void> => {
     const caller = await deps.identify(req);
     const id = z.guid().safeParse(req.params.id);
-    const row = id.success ? await deps.store.cancelGeneration(id.data, caller.userId, READ) : null;
+    const row = id.success ? await deps.store.cancelGeneration(id.data, caller, READ) : null;
     if (!row) throw new ApiError('not_found', 'There is no such image.');
     if (row.deleted_at) throw new ApiError('gone', 'The image was deleted.');
     if (row.status === 'processing') deps.queue.announceCancel(row.id);

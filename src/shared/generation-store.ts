@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type CallerScope, scopeArgs } from './caller-scope.ts';
 import {
   type Generation,
   generationSchema,
@@ -16,11 +17,15 @@ export function createGenerationStore(rpc: Rpc) {
     submitGenerations: async (items: NewGeneration[], options: CallOptions): Promise<Submitted[]> =>
       z.array(submittedSchema).parse(await rpc('submit_generations', { p_items: items }, options)),
 
-    getGeneration: (id: string, userId: string | null, options: CallOptions): Promise<Generation | null> =>
-      one(generationSchema, rpc('get_generation', { p_id: id, p_user_id: userId }, options)),
+    getGeneration: (id: string, caller: CallerScope, options: CallOptions): Promise<Generation | null> =>
+      one(generationSchema, rpc('get_generation', { p_id: id, p_user_id: caller.userId }, options)),
 
-    cancelGeneration: (id: string, userId: string | null, options: CallOptions): Promise<Generation | null> =>
-      one(generationSchema, rpc('cancel_generation', { p_id: id, p_user_id: userId }, options)),
+    cancelGeneration: (id: string, caller: CallerScope, options: CallOptions): Promise<Generation | null> =>
+      one(generationSchema, rpc('cancel_generation', { p_id: id, ...scopeArgs(caller) }, options)),
+
+    /** The row as it is then, also when it was deleted before; its `deleted_at` is set. */
+    deleteGeneration: (id: string, caller: CallerScope, options: CallOptions): Promise<Generation | null> =>
+      one(generationSchema, rpc('delete_generation', { p_id: id, ...scopeArgs(caller) }, options)),
 
     listGenerations: async (
       query: {

@@ -72,6 +72,20 @@ test(`transitions of all kinds against deletions of users and datasets are no de
         where id in (select id from public.generated_images where status in ('pending', 'processing')
           order by id limit 10 for update skip locked)`),
     () => generations.expire(),
+    async () => {
+      const some = await db.sql<{ id: string; user_id: string }>(
+        'select id, user_id from public.generated_images where deleted_at is null order by random() limit 5',
+      );
+      for (const { id, user_id } of some)
+        await callFunction(db.service, random.pick(['delete_generation', 'cancel_generation']), {
+          p_id: id,
+          p_user_id: user_id,
+        });
+    },
+    async () => {
+      const [gone] = datasets.splice(random.below(datasets.length), 1, await db.createDataset());
+      await callFunction(db.service, 'delete_dataset', { p_id: gone, p_user_id: null, p_admin: true });
+    },
     () =>
       generations.beat(
         worker,

@@ -58,3 +58,23 @@ test('a single object that is planned goes and leaves its neighbours', async () 
 
   await generations.waitFor(async () => assert.deepEqual(await namesIn('logos', folder), ['other.png']));
 });
+
+test('the object of an image that is deleted goes soon', async () => {
+  const id = await generations.submit();
+  await generations.waitForStatus(id, 'succeeded');
+
+  await stack.sql('select public.delete_generation($1, null)', [id]);
+
+  await generations.waitFor(async () => assert.deepEqual(await generations.objects(id), []));
+  assert.equal((await generations.row(id)).status, 'succeeded');
+});
+
+test('an image that is deleted in the middle of its call is canceled and leaves nothing', async () => {
+  const id = await generations.submit('[[sim:fault=hold:503]]');
+  await stack.gemini.control.waitForCall(id);
+
+  await stack.sql('select public.delete_generation($1, null)', [id]);
+
+  assert.equal((await generations.waitForEnd(id)).status, 'canceled');
+  assert.deepEqual(await generations.objects(id), []);
+});
