@@ -8,7 +8,7 @@ const NEEDED_FUNCTIONS = [
   'submit_generations',
   'release_generations',
   'get_generation',
-  'list_generations',
+  'search_generations',
   'get_dataset_context',
 ];
 

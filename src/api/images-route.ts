@@ -1,6 +1,6 @@
 import { type Request, type Response, Router } from 'express';
 import { z } from 'zod';
-import { STATUSES, type Status } from '../shared/generation.ts';
+import { STATUSES } from '../shared/generation.ts';
 import type { JobQueue } from '../shared/queue.ts';
 import type { Release } from '../shared/release.ts';
 import type { Store } from '../shared/store.ts';
@@ -36,7 +36,7 @@ const historyQuery = z.strictObject({
 
 /** `GET /ai/generated-images` and `GET /ai/generated-images/{id}`: each caller sees their own. */
 export function createImagesRoute(deps: {
-  store: Pick<Store, 'getGeneration' | 'listGenerations' | 'cancelGeneration'>;
+  store: Pick<Store, 'getGeneration' | 'searchGenerations' | 'cancelGeneration'>;
   release: Pick<Release, 'request'>;
   queue: Pick<JobQueue, 'announceCancel'>;
   readQueue: ReadQueue;
@@ -71,22 +71,19 @@ export function createImagesRoute(deps: {
       throw unauthorized('History is for callers who sign in.');
     }
     const query = parseQuery(historyQuery, req.query);
-    const rows = await deps.store.listGenerations(
+    const page = await deps.store.searchGenerations(
       {
-        userId: caller.userId,
-        limit: query.limit + 1,
+        filter: { dataset_id: query.dataset_id ?? null, statuses: query.status ?? null },
+        limit: query.limit,
         offset: query.offset,
-        datasetId: query.dataset_id ?? null,
-        statuses: (query.status ?? null) as Status[] | null,
-        before: query.cursor ?? null,
+        cursor: query.cursor ?? null,
       },
+      caller,
       READ,
     );
-    const page = rows.slice(0, query.limit);
-    const last = rows.length > query.limit ? page.at(-1) : undefined;
-    const next = last ? encodeCursor(last) : null;
+    const next = page.next && encodeCursor(page.next);
     if (next) res.links({ next: nextAddress(req, next) });
-    const items = await toRecords(page, deps.readQueue);
+    const items = await toRecords(page.items, deps.readQueue);
     res
       .set('Cache-Control', 'no-store')
       .json({ items, limit: query.limit, offset: query.offset, next_cursor: next });

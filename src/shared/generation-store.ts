@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type CallerScope, scopeArgs } from './caller-scope.ts';
+import { type CallerScope, type Position, scopeArgs } from './caller-scope.ts';
 import {
   type Generation,
   generationSchema,
@@ -11,6 +11,41 @@ import {
 import { one } from './one-row.ts';
 import type { CallOptions, Rpc } from './rpc.ts';
 
+const pageSchema = z.object({
+  items: z.array(generationSchema),
+  /** Where to go on; null at the end. */
+  next: z.object({ created_at: z.string(), id: z.guid() }).nullable(),
+  /** Null unless it was asked for. */
+  total: z.int().nullable(),
+  /** False when there are more than were counted. */
+  total_complete: z.boolean().nullable(),
+});
+export type GenerationPage = z.infer<typeof pageSchema>;
+
+/** What history may be asked for; `search_generations` describes each. Null does not filter. */
+export type GenerationFilter = {
+  dataset_id?: string | null;
+  statuses?: Status[] | null;
+  batch_id?: string | null;
+  root_id?: string | null;
+  style?: string | null;
+  model?: string | null;
+  ids?: string[] | null;
+  user_id?: string | null;
+  created_after?: string | null;
+  created_before?: string | null;
+  metadata?: Record<string, string> | null;
+  q?: string | null;
+};
+export type GenerationSearch = {
+  filter?: GenerationFilter;
+  limit: number;
+  offset?: number;
+  cursor?: Position | null;
+  ascending?: boolean;
+  includeTotal?: boolean;
+};
+
 /** Generated images as their callers see them; `store.ts` says how. */
 export function createGenerationStore(rpc: Rpc) {
   return {
@@ -18,7 +53,7 @@ export function createGenerationStore(rpc: Rpc) {
       z.array(submittedSchema).parse(await rpc('submit_generations', { p_items: items }, options)),
 
     getGeneration: (id: string, caller: CallerScope, options: CallOptions): Promise<Generation | null> =>
-      one(generationSchema, rpc('get_generation', { p_id: id, p_user_id: caller.userId }, options)),
+      one(generationSchema, rpc('get_generation', { p_id: id, ...scopeArgs(caller) }, options)),
 
     cancelGeneration: (id: string, caller: CallerScope, options: CallOptions): Promise<Generation | null> =>
       one(generationSchema, rpc('cancel_generation', { p_id: id, ...scopeArgs(caller) }, options)),
@@ -27,28 +62,23 @@ export function createGenerationStore(rpc: Rpc) {
     deleteGeneration: (id: string, caller: CallerScope, options: CallOptions): Promise<Generation | null> =>
       one(generationSchema, rpc('delete_generation', { p_id: id, ...scopeArgs(caller) }, options)),
 
-    listGenerations: async (
-      query: {
-        userId: string | null;
-        limit: number;
-        offset: number;
-        datasetId: string | null;
-        statuses: Status[] | null;
-        before: { createdAt: string; id: string } | null;
-      },
+    searchGenerations: async (
+      search: GenerationSearch,
+      caller: CallerScope,
       options: CallOptions,
-    ): Promise<Generation[]> =>
-      z.array(generationSchema).parse(
+    ): Promise<GenerationPage> =>
+      pageSchema.parse(
         await rpc(
-          'list_generations',
+          'search_generations',
           {
-            p_user_id: query.userId,
-            p_limit: query.limit,
-            p_offset: query.offset,
-            p_dataset_id: query.datasetId,
-            p_statuses: query.statuses,
-            p_before_created_at: query.before?.createdAt ?? null,
-            p_before_id: query.before?.id ?? null,
+            ...scopeArgs(caller),
+            p_filter: search.filter ?? {},
+            p_limit: search.limit,
+            p_offset: search.offset ?? 0,
+            p_cursor_created_at: search.cursor?.createdAt ?? null,
+            p_cursor_id: search.cursor?.id ?? null,
+            p_ascending: search.ascending ?? false,
+            p_include_total: search.includeTotal ?? false,
           },
           options,
         ),

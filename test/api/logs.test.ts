@@ -40,7 +40,7 @@ describe('the log', () => {
   it('has one line for each request, by its id, with method, path, status and time', async () => {
     const { url, lines, line } = await startLogged();
     const api = createApiClient(url);
-    proxy.decide('list_generations', () => refusal('XX000', ''));
+    proxy.decide('search_generations', () => refusal('XX000', ''));
 
     const id = (name: string) => ({ 'request-id': name });
     await api.generate({ prompt: 'A fox' }, id('good'));

@@ -2,114 +2,169 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import test, { after, before } from 'node:test';
 import { callFunction, openSqlDatabase } from '../support/sql-database.ts';
+import { fillHistory } from '../support/sql-history.ts';
 import { type Explained, explainAll } from '../support/sql-plans.ts';
 import type { Row } from '../support/sql-rows.ts';
 
 const db = await openSqlDatabase();
 after(() => db.close());
 
-const USER = randomUUID();
-const FORMER_USER = randomUUID();
-const DATASET = randomUUID();
 const PAGE = 50;
+/** Pages of 8 kB that a history page may touch: its rows, the way to them, and some for places in lanes. */
+const FEW_PAGES = 500;
 
-// 50,000 images of 500 users, one in ten of them of no user. USER and FORMER_USER have 5,000 each, the latter's all
-// made a year before everybody else's.
-before(async () => {
-  await db.sql('insert into public.datasets (id) values ($1)', [DATASET]);
-  await db.sql(
-    `insert into auth.users (id) select ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid
-    from generate_series(0, 499) n union all select unnest($1::uuid[])`,
-    [[USER, FORMER_USER]],
-  );
+let history: Awaited<ReturnType<typeof fillHistory>>;
+before(
+  async () => {
+    history = await fillHistory(db);
+  },
+  { timeout: 180_000 },
+);
+
+type Page = { items: Row[]; next: { created_at: string; id: string } | null };
+type Search = { user?: string | null; admin?: boolean; filter?: object } & Record<string, unknown>;
+
+async function explainSearch({ user = null, admin = false, filter = {}, ...options }: Search) {
   const client = await db.connect({ asOwner: true });
-  // Triggers and foreign keys would take most of the time.
-  await client.query('set session_replication_role = replica');
-  await client.query(
-    `insert into public.generated_images (id, user_id, prompt, full_prompt, image_url, root_id, dataset_id, created_at)
-     select lpad(to_hex(n), 32, '0')::uuid,
-       case n % 10 when 0 then null when 1 then $1::uuid when 3 then $3::uuid
-         else ('00000000-0000-4000-8000-' || lpad((n % 500)::text, 12, '0'))::uuid end,
-       'a', 'a', 'u', gen_random_uuid(), case when n % 3 = 0 then $2::uuid end, 
-       now() - n * interval '1 minute' - case when n % 10 = 3 then interval '1 year' else interval '0' end
-     from generate_series(1, 50000) n`,
-    [USER, DATASET, FORMER_USER],
-  );
-  await client.query('reset session_replication_role');
-  client.release();
-  await db.sql('analyze');
-});
-
-const list = (client: Parameters<typeof callFunction>[0], args: Record<string, unknown>) =>
-  callFunction<Row[]>(client, 'list_generations', { p_limit: PAGE, ...args });
-
-/** Where a cursor stands that has walked over this share of somebody's history. */
-async function cursorAt(userId: string | null, share: number) {
-  const [row] = await db.sql<{ id: string; created_at: string }>(
-    `select id, created_at::text from public.generated_images where user_id is not distinct from $1
-     order by created_at desc, id desc
-     offset (select floor(count(*) * $2::float8) from public.generated_images where user_id is not distinct from $1) limit 1`,
-    [userId, share],
-  );
-  return { p_before_created_at: row?.created_at, p_before_id: row?.id };
-}
-
-async function explainList(args: Record<string, unknown>): Promise<Explained & { found: number }> {
-  const client = await db.connect({ asOwner: true });
-  let found = 0;
+  let page: Page | undefined;
+  const args = { p_user_id: user, p_admin: admin, p_filter: JSON.stringify(filter), p_limit: PAGE };
   try {
     const explained = await explainAll(client, async () => {
-      found = (await list(client, args))[0]?.length ?? 0;
+      [page] = await callFunction<Page>(client, 'search_generations', { ...args, ...options });
     });
-    return { ...explained, found };
+    return { ...explained, page: page as Page, read: explained.rowsRead('generated_images') };
   } finally {
     client.release();
   }
 }
 
-for (const [who, userId] of [
-  ['a user with 5,000 images', USER],
-  ['a user whose images are the oldest', FORMER_USER],
-  ['a user with 100 images', '00000000-0000-4000-8000-000000000002'],
-  ['anonymous callers, who have 5,000', null],
-] as const) {
-  for (const share of [0, 0.4]) {
-    test(`a page ${share === 0 ? 'at the start' : 'deep in'} the history of ${who} reads no more than itself`, async () => {
-      const cursor = share === 0 ? {} : await cursorAt(userId, share);
+/** Where a cursor stands that has walked over this share of somebody's history. */
+async function cursorAt(condition: string, share: number) {
+  const [row] = await db.sql<{ id: string; created_at: string }>(
+    `select id, created_at::text from public.generated_images where ${condition}
+     order by created_at desc, id desc
+     offset (select floor(count(*) * ${share}) from public.generated_images where ${condition}) limit 1`,
+  );
+  return { p_cursor_created_at: row?.created_at, p_cursor_id: row?.id };
+}
 
-      const explained = await explainList({ p_user_id: userId, ...cursor });
+function assertNoTableRead(explained: Explained): void {
+  assert.deepEqual(explained.sequentialScans, []);
+  assert.ok(explained.rowsSorted <= 3 * PAGE, `${explained.rowsSorted} rows were sorted`);
+}
 
-      assert.equal(explained.found, PAGE);
-      assert.deepEqual(explained.sequentialScans, []);
-      assert.ok(
-        explained.rowsRead('generated_images') <= 2 * PAGE,
-        `${explained.rowsRead('generated_images')} rows were read`,
-      );
+const CALLERS = {
+  'a user with 50,000 images': () => ({ user: history.big }),
+  'a user whose images are the oldest': () => ({ user: history.former }),
+  'a user with 60 images': () => ({ user: history.small }),
+  'anonymous callers': () => ({ user: null }),
+  'an admin': () => ({ admin: true }),
+  'an admin who asks for one user': () => ({ admin: true, filter: { user_id: history.big } }),
+} satisfies Record<string, () => Search>;
+
+for (const [who, caller] of Object.entries(CALLERS)) {
+  for (const p_ascending of [false, true]) {
+    const order = p_ascending ? 'oldest first' : 'newest first';
+    test(`a page at the start and one deep in the history of ${who} cost the same, ${order}`, async () => {
+      const search: Search = { ...caller(), p_ascending };
+      const id = search.admin ? (search.filter as { user_id?: string } | undefined)?.user_id : search.user;
+      const condition = search.admin && !id ? 'true' : id ? `user_id = '${id}'` : 'user_id is null';
+      const share = who.includes('60') ? 0.1 : 0.7;
+
+      const start = await explainSearch(search);
+      const deep = await explainSearch({
+        ...search,
+        ...(await cursorAt(condition, p_ascending ? 1 - share : share)),
+      });
+
+      for (const explained of [start, deep]) {
+        assertNoTableRead(explained);
+        assert.ok(explained.read <= 2 * PAGE, `${explained.read} rows were read`);
+      }
+      assert.equal(start.page.items.length, PAGE);
+      assert.ok(deep.pages <= 1.5 * start.pages + 20, `${deep.pages} pages after ${start.pages}`);
     });
   }
 }
 
-test('history filtered by a dataset is read through an index', async () => {
-  const explained = await explainList({ p_user_id: USER, p_dataset_id: DATASET });
+/** Filters of which some find much, some nothing, and some much of others' but nothing of the caller's. */
+const FILTERS = {
+  'a dataset': () => ({ dataset_id: history.dataset }),
+  "a dataset of others' images": () => ({ dataset_id: history.othersDataset }),
+  'an unknown dataset': () => ({ dataset_id: randomUUID() }),
+  'a usual style': () => ({ style: 'photo' }),
+  "a style of others' images": () => ({ style: 'oil' }),
+  'an unknown style': () => ({ style: 'none' }),
+  'a usual status': () => ({ statuses: ['succeeded'] }),
+  'a rare status': () => ({ statuses: ['failed'] }),
+  'a status that no image has': () => ({ statuses: ['expired'] }),
+  'a usual model': () => ({ model: 'model-a' }),
+  'an unknown model': () => ({ model: 'none' }),
+  'a batch': () => ({ batch_id: history.batch }),
+  'an unknown batch': () => ({ batch_id: randomUUID() }),
+  'a lineage': () => ({ root_id: history.root }),
+  'an image without a lineage': () => ({ root_id: history.ids[0] }),
+  'a hundred ids': () => ({ ids: history.ids }),
+  'a day': () => ({ created_after: history.day[0], created_before: history.day[1] }),
+  'a style of a dataset in a day': () => ({
+    dataset_id: history.dataset,
+    style: 'oil',
+    created_after: history.day[0],
+    created_before: history.day[1],
+  }),
+} satisfies Record<string, () => object>;
 
-  assert.equal(explained.found, PAGE);
-  assert.deepEqual(explained.sequentialScans, []);
-  assert.ok(explained.rowsRead('generated_images') < 10 * PAGE);
+for (const [what, filter] of Object.entries(FILTERS)) {
+  test(`history filtered by ${what} fetches few rows that do not match, whoever asks`, async () => {
+    for (const [who, caller] of Object.entries(CALLERS)) {
+      const search: Search = caller();
+      const explained = await explainSearch({ ...search, filter: { ...filter(), ...search.filter } });
+
+      assertNoTableRead(explained);
+      // At worst the caller's part of one index is read, which holds some seventy rows a page.
+      const most = FEW_PAGES + (search.admin ? 200_000 : 50_000) / 50;
+      assert.ok(explained.pages <= most, `${who}: ${explained.pages} pages`);
+      assert.ok(explained.read <= 500, `${who}: ${explained.read} rows were read`);
+    }
+  });
+}
+
+test('history filtered by several statuses reads no more than the images of one user', async () => {
+  const explained = await explainSearch({
+    user: history.small,
+    filter: { statuses: ['failed', 'canceled'] },
+  });
+
+  assertNoTableRead(explained);
+  assert.ok(explained.read <= 100, `${explained.read} rows were read`);
 });
 
-test('history filtered by a status that no image has reads the images of one user at most', async () => {
-  const explained = await explainList({ p_user_id: USER, p_statuses: ['failed'] });
+for (const [what, filter] of Object.entries({
+  metadata: { metadata: { no: 'where' } },
+  text: { q: 'nowhere' },
+})) {
+  test(`a search for ${what} that is nowhere looks through 10,000 images, whoever asks`, async () => {
+    for (const [who, caller] of Object.entries(CALLERS)) {
+      const search: Search = caller();
+      const explained = await explainSearch({
+        ...search,
+        filter: { ...filter, ...search.filter },
+        p_include_total: true,
+      });
 
-  assert.equal(explained.found, 0);
-  assert.deepEqual(explained.sequentialScans, []);
-  assert.ok(explained.rowsRead('generated_images') <= 5_000);
-});
+      assertNoTableRead(explained);
+      // Once for the page, once for the total, and for where to go on.
+      assert.ok(explained.read <= 30_000 + PAGE, `${who}: ${explained.read} rows were read`);
+      assert.equal(explained.page.items.length, 0);
+    }
+  });
+}
 
 test('one image is read by its key', async () => {
   const client = await db.connect({ asOwner: true });
 
   const explained = await explainAll(client, () =>
-    callFunction(client, 'get_generation', { p_id: '00000000-0000-0000-0000-000000000001', p_user_id: USER }),
+    callFunction(client, 'get_generation', { p_id: history.ids[0], p_user_id: history.big }),
   );
 
   client.release();
