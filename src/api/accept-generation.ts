@@ -11,6 +11,9 @@ export const UNKNOWN_DATASET = {
   detail: 'There is no such dataset.',
 } satisfies FieldError;
 
+/** By then workers have taken some of what waits. */
+const QUEUE_FULL_RETRY_S = 30;
+
 /**
  * Submits one image: its pending row, or the row that its idempotency key has made before.
  *
@@ -23,6 +26,10 @@ export async function acceptGeneration(submit: Submit, item: NewGeneration): Pro
   switch (submitted.outcome) {
     case 'gone':
       throw new ApiError('gone', 'The image that this Idempotency-Key made was deleted.');
+    case 'queue_full':
+      throw new ApiError('queue_full', 'As many of your images are waiting as may. Nothing was accepted.', {
+        retryAfterSeconds: QUEUE_FULL_RETRY_S,
+      });
     case 'key_reused':
       throw new ApiError('idempotency_key_reused', 'This Idempotency-Key was used for another request.');
     default:

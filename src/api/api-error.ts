@@ -10,6 +10,7 @@ export const API_ERRORS = {
   unsupported_media_type: { status: 415, title: 'Unsupported media type' },
   validation_failed: { status: 422, title: 'Some fields are not valid' },
   idempotency_key_reused: { status: 422, title: 'The key belongs to another request' },
+  queue_full: { status: 429, title: 'Too many images are waiting' },
   internal: { status: 500, title: 'Something went wrong' },
   temporarily_unavailable: { status: 503, title: 'Temporarily unavailable' },
 } as const;

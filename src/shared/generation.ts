@@ -100,7 +100,7 @@ export type Generation = z.infer<typeof generationSchema>;
 /** What an item of a submit came to; `submit_generations` describes each. */
 export const submittedSchema = z.union([
   generationSchema.extend({ asked_id: z.guid(), outcome: z.enum(['created', 'replayed', 'key_reused']) }),
-  z.object({ asked_id: z.guid(), outcome: z.literal('gone') }),
+  z.object({ asked_id: z.guid(), outcome: z.enum(['gone', 'queue_full']) }),
 ]);
 export type Submitted = z.infer<typeof submittedSchema>;
 
@@ -134,6 +134,9 @@ export type NewGeneration = {
   metadata: Record<string, string>;
   estimated_cost_usd: number;
   deadline_seconds: number;
+  /** The image that it is made from again, and the first of that line; without them it is its own root. */
+  parent_id?: string | null;
+  root_id?: string | null;
   idempotency_scope?: string;
   idempotency_key?: string;
   request_hash?: string;
