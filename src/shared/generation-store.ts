@@ -24,18 +24,18 @@ export type GenerationPage = z.infer<typeof pageSchema>;
 
 /** What history may be asked for; `search_generations` describes each. Null does not filter. */
 export type GenerationFilter = {
-  dataset_id?: string | null;
-  statuses?: Status[] | null;
-  batch_id?: string | null;
-  root_id?: string | null;
-  style?: string | null;
-  model?: string | null;
-  ids?: string[] | null;
-  user_id?: string | null;
-  created_after?: string | null;
-  created_before?: string | null;
-  metadata?: Record<string, string> | null;
-  q?: string | null;
+  dataset_id?: string | null | undefined;
+  statuses?: Status[] | null | undefined;
+  batch_id?: string | null | undefined;
+  root_id?: string | null | undefined;
+  style?: string | null | undefined;
+  model?: string | null | undefined;
+  ids?: string[] | null | undefined;
+  user_id?: string | null | undefined;
+  created_after?: string | null | undefined;
+  created_before?: string | null | undefined;
+  metadata?: Record<string, string> | null | undefined;
+  q?: string | null | undefined;
 };
 export type GenerationSearch = {
   filter?: GenerationFilter;

@@ -55,6 +55,9 @@ export function createQueueStore(rpc: Rpc) {
       await rpc('prune_queue_tables', {}, options);
     },
 
+    countLaneWaiting: async (laneKey: string, options: CallOptions): Promise<number> =>
+      z.int().parse(await rpc('count_lane_waiting', { p_lane_key: laneKey }, options)),
+
     getQueueSnapshot: async (options: CallOptions): Promise<QueueSnapshot> =>
       queueSnapshotSchema.parse(await rpc('get_queue_snapshot', {}, options)),
   };

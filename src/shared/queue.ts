@@ -19,12 +19,16 @@ const PRODUCER = {
 
 /** Where cancels are announced: the image's id is the message. */
 export const cancelChannel = (prefix: string) => `${prefix}:cancel`;
+/** Where changed images are announced: the image's id is the message. */
+export const changeChannel = (prefix: string) => `${prefix}:changed`;
 
 export type JobQueue = {
   /** Adds jobs; those that Redis still has are left as they are. Rejects within 1.5 s when Redis does not answer. */
   add(jobs: Job[]): Promise<void>;
   /** Tells the workers at once; a message that is lost costs them no more than until their next beat. */
   announceCancel(imageId: string): void;
+  /** Tells those who wait for a change of the image; without it they find out by themselves in a few seconds. */
+  announceChange(imageId: string): void;
   /** Rejects when Redis does not answer. */
   ping(): Promise<void>;
   /** Calls back each time that Redis can be reached again (and the first time). */
@@ -47,6 +51,12 @@ export function createJobQueue(options: { redisUrl: string; prefix: string; log:
   // BullMQ repeats the connection's errors, which logOutages has told.
   queue.on('error', (error) => options.log.debug({ detail: error.message }, 'queue.error'));
 
+  const announce = (channel: string, imageId: string): void => {
+    connection
+      .publish(channel, imageId)
+      .catch((error: unknown) => options.log.debug({ err: error, channel }, 'message.not_sent'));
+  };
+
   return {
     async add(jobs) {
       if (jobs.length === 0) return;
@@ -59,11 +69,8 @@ export function createJobQueue(options: { redisUrl: string; prefix: string; log:
       );
       await withTimeout(added, ADD_TIMEOUT_MS, 'Redis did not take the jobs in time');
     },
-    announceCancel(imageId) {
-      connection
-        .publish(cancelChannel(options.prefix), imageId)
-        .catch((error: unknown) => options.log.debug({ err: error }, 'cancel.not_announced'));
-    },
+    announceCancel: (imageId) => announce(cancelChannel(options.prefix), imageId),
+    announceChange: (imageId) => announce(changeChannel(options.prefix), imageId),
     async ping() {
       await withTimeout(connection.ping(), ADD_TIMEOUT_MS, 'Redis did not answer in time');
     },

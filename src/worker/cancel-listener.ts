@@ -1,6 +1,6 @@
+import { openListeningRedis } from '../shared/listening-redis.ts';
 import type { Logger } from '../shared/logger.ts';
 import { cancelChannel } from '../shared/queue.ts';
-import { openListeningRedis } from './listening-redis.ts';
 
 /**
  * Hears of cancels as they are asked for. It makes them quick; the beats make them certain, so what is missed here is

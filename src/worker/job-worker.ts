@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'bullmq';
 import { z } from 'zod';
+import { openListeningRedis } from '../shared/listening-redis.ts';
 import type { Logger } from '../shared/logger.ts';
 import { QUEUE_NAME } from '../shared/queue.ts';
-import { openListeningRedis } from './listening-redis.ts';
 
 const RETRY_AFTER_OUTAGE_MS = 1_000;
 

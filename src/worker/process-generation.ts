@@ -1,6 +1,7 @@
 import type { Failpoint } from '../shared/failpoints.ts';
 import type { ClaimedGeneration, CompletedImage } from '../shared/generation.ts';
 import type { Logger } from '../shared/logger.ts';
+import type { JobQueue } from '../shared/queue.ts';
 import type { Release } from '../shared/release.ts';
 import { RpcError } from '../shared/rpc.ts';
 import type { Store } from '../shared/store.ts';
@@ -21,6 +22,7 @@ export function createProcessGeneration(deps: {
   makeImage: MakeImage;
   report: ReportOutcome;
   release: Pick<Release, 'request'>;
+  queue: Pick<JobQueue, 'announceChange'>;
   heartbeat: Pick<Heartbeat, 'leaseMs'>;
   failpoint: Failpoint;
   log: Logger;
@@ -52,6 +54,7 @@ export function createProcessGeneration(deps: {
         return;
       }
       claim.confirm();
+      deps.queue.announceChange(row.id);
       log.info({ image_id: row.id, attempt: row.attempt, model: row.model }, 'generation.claimed');
       deps.failpoint('worker.after_claim', row.full_prompt);
       await attempt(row, claim);

@@ -1,6 +1,7 @@
 import type { Failpoint } from '../shared/failpoints.ts';
 import type { ClaimedGeneration, CompletedImage, Generation } from '../shared/generation.ts';
 import type { Logger } from '../shared/logger.ts';
+import type { JobQueue } from '../shared/queue.ts';
 import type { CallOptions } from '../shared/rpc.ts';
 import type { Storage } from '../shared/storage.ts';
 import type { Store } from '../shared/store.ts';
@@ -20,6 +21,7 @@ const WAIT_MS = 5_000;
 export function createReportOutcome(deps: {
   store: Store;
   storage: Storage;
+  queue: Pick<JobQueue, 'announceChange'>;
   retryDelay: RetryDelay;
   /** Aborts when the process leaves: what is not reported by then is left to the workers that stay. */
   leaving: AbortSignal;
@@ -41,6 +43,7 @@ export function createReportOutcome(deps: {
   ): Promise<void> => {
     const done = await store.completeGeneration(claim, image, untilDeadline(row));
     if (!done) return dropLateObject(row, image.storage_path);
+    deps.queue.announceChange(row.id);
     deps.failpoint('worker.after_complete', row.full_prompt);
     log.info(
       { image_id: row.id, attempt: row.attempt, adopted: !image.billed, ms: done.timings?.total_ms },
@@ -67,6 +70,7 @@ export function createReportOutcome(deps: {
     };
     if (isFinal(row, error)) {
       const done = await store.failGeneration(claim, error.toBody(), error, untilDeadline(row));
+      deps.queue.announceChange(row.id);
       log.info({ ...fields, lost: !done }, 'generation.failed');
       if (error.code === 'internal' || error.code === 'misconfigured')
         log.error({ ...fields, err: error }, 'generation.broken');
@@ -86,6 +90,7 @@ export function createReportOutcome(deps: {
       },
       untilDeadline(row),
     );
+    deps.queue.announceChange(row.id);
     log.info({ ...fields, status: back?.status ?? 'lost', delay_ms: delayMs }, 'generation.returned');
   };
 
@@ -104,6 +109,7 @@ export function createReportOutcome(deps: {
         { failure: false, billed: progress.callStarted, delayMs: 0 },
         options,
       );
+      deps.queue.announceChange(row.id);
     }
     log.info(
       { image_id: row.id, attempt: row.attempt, reason, status: back?.status ?? 'lost' },

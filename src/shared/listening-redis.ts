@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
-import type { Logger } from '../shared/logger.ts';
-import { logOutages } from '../shared/queue.ts';
+import type { Logger } from './logger.ts';
+import { logOutages } from './queue.ts';
 
 /**
  * A connection that waits for jobs or messages, and comes back within a second or two of an outage instead of BullMQ's
