@@ -2,7 +2,9 @@
 export const API_ERRORS = {
   malformed_json: { status: 400, title: 'The body is no JSON' },
   unauthorized: { status: 401, title: 'Not signed in' },
+  forbidden: { status: 403, title: 'Not allowed' },
   not_found: { status: 404, title: 'Not found' },
+  image_not_ready: { status: 404, title: 'Not ready yet' },
   method_not_allowed: { status: 405, title: 'Method not allowed' },
   idempotency_in_progress: { status: 409, title: 'The same request is under way' },
   gone: { status: 410, title: 'Deleted' },
@@ -10,6 +12,7 @@ export const API_ERRORS = {
   unsupported_media_type: { status: 415, title: 'Unsupported media type' },
   validation_failed: { status: 422, title: 'Some fields are not valid' },
   idempotency_key_reused: { status: 422, title: 'The key belongs to another request' },
+  rate_limited: { status: 429, title: 'Too many requests' },
   queue_full: { status: 429, title: 'Too many images are waiting' },
   internal: { status: 500, title: 'Something went wrong' },
   temporarily_unavailable: { status: 503, title: 'Temporarily unavailable' },

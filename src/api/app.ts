@@ -6,23 +6,35 @@ import type { Logger } from '../shared/logger.ts';
 import type { Models } from '../shared/models.ts';
 import type { JobQueue } from '../shared/queue.ts';
 import type { Release } from '../shared/release.ts';
+import type { Storage } from '../shared/storage.ts';
 import type { Store } from '../shared/store.ts';
+import { createAnswerAccepted } from './answer-accepted.ts';
 import { ApiError } from './api-error.ts';
+import { createApiKeysRoute } from './api-keys-route.ts';
 import type { IdentifyCaller } from './caller.ts';
+import type { Changes } from './changes.ts';
+import { createEstimateGeneration } from './estimate-generation.ts';
 import { createGenerateRoute } from './generate-route.ts';
 import { createHealthRoute } from './health-route.ts';
-import { createImagesRoute } from './images-route.ts';
+import { createHistoryRoute } from './history-route.ts';
+import { createImageRoute } from './image-route.ts';
+import { createOptionsRoute } from './options-route.ts';
+import { createPlanGeneration } from './plan-generation.ts';
 import { answerNotFound, answerProblem } from './problem.ts';
 import type { ReadQueue } from './queue-snapshot.ts';
+import { createRegenerateRoute } from './regenerate-route.ts';
 import { createRequestLog } from './request-log.ts';
 import type { Submit } from './submitter.ts';
+import { createWaitForImage } from './wait-for-image.ts';
 
-const EXPOSED_HEADERS = ['Location', 'Retry-After', 'Request-Id', 'Link'];
+const EXPOSED_HEADERS = ['Location', 'Retry-After', 'Request-Id', 'Link', 'ETag', 'Preference-Applied'];
 const LARGEST_BODY = '256kb';
 
 export type AppDeps = {
   store: Store;
+  storage: Storage;
   queue: JobQueue;
+  changes: Changes;
   submit: Submit;
   readQueue: ReadQueue;
   release: Release;
@@ -33,6 +45,8 @@ export type AppDeps = {
   corsOrigins: string[];
   /** How many proxies stand in front: so far an address that they report is believed. */
   trustedProxies: number;
+  /** Aborts when the process is to leave: nobody is kept waiting then. */
+  leaving: AbortSignal;
   log: Logger;
 };
 
@@ -47,11 +61,29 @@ export function createApp(deps: AppDeps): Express {
   const origin = deps.corsOrigins.includes('*') ? '*' : deps.corsOrigins;
   app.use(cors({ origin, exposedHeaders: EXPOSED_HEADERS, maxAge: 600 }));
   app.use(createHealthRoute(deps));
-  app.use(createGenerateRoute({ ...deps, jsonBody: readJsonBody() }));
-  app.use(createImagesRoute(deps));
+  const parts = createParts(deps);
+  app.use(createOptionsRoute(deps));
+  app.use(createGenerateRoute(parts));
+  app.use(createHistoryRoute(parts));
+  app.use(createRegenerateRoute(parts));
+  app.use(createImageRoute(parts));
+  app.use(createApiKeysRoute(parts));
   app.use(answerNotFound);
   app.use(answerProblem);
   return app;
+}
+
+/** What several routes do alike. */
+function createParts(deps: AppDeps) {
+  const waitForImage = createWaitForImage(deps);
+  return {
+    ...deps,
+    waitForImage,
+    plan: createPlanGeneration(deps),
+    estimate: createEstimateGeneration(deps),
+    answerAccepted: createAnswerAccepted({ ...deps, waitForImage }),
+    jsonBody: readJsonBody(),
+  };
 }
 
 function readJsonBody(): RequestHandler {

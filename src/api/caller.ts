@@ -1,36 +1,65 @@
-import { createHmac } from 'node:crypto';
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { Request } from 'express';
+import type { CallerScope } from '../shared/caller-scope.ts';
 import { unauthorized } from './api-error.ts';
+import { type FindApiKey, isApiKey } from './find-api-key.ts';
 import type { VerifyToken } from './verify-token.ts';
 
-/** Who asks. `laneKey` is whose turn it counts as. */
-export type Caller =
-  | { kind: 'user'; userId: string; laneKey: string }
-  | { kind: 'anonymous'; userId: null; laneKey: string };
+/** Who asks. `laneKey` is whose turn it counts as, and whose Idempotency-Keys, limits and quota. */
+export type Caller = {
+  kind: 'user' | 'api_key' | 'admin' | 'anonymous';
+  userId: string | null;
+  laneKey: string;
+  /** What the database lets this caller see and change. */
+  scope: CallerScope;
+};
 
 export type IdentifyCaller = (req: Request) => Promise<Caller>;
 
 /**
- * Tells the caller from the Authorization header: a Supabase user, or nobody. A token that is there has to be good;
- * it never falls back to nobody.
+ * Tells the caller from the Authorization header: a Supabase user, one of a user's API keys, the service key, or nobody.
+ * A token that is there has to be good; it never falls back to nobody.
  *
- * Anonymous callers are told apart by address, kept only as a keyed hash; an IPv6 address counts as its /64 network,
- * which is what one subscriber gets.
+ * An API key acts as its user, also in line: a user with a hundred keys has one turn, not a hundred. Anonymous callers
+ * are told apart by address, kept only as a keyed hash; an IPv6 address counts as its /64 network, which is what one
+ * subscriber gets.
  */
-export function createIdentifyCaller(deps: { verifyToken: VerifyToken; addressKey: string }): IdentifyCaller {
+export function createIdentifyCaller(deps: {
+  verifyToken: VerifyToken;
+  findApiKey: FindApiKey;
+  serviceKey: string;
+}): IdentifyCaller {
   return async (req) => {
     const header = req.get('Authorization');
-    if (header === undefined) {
-      const address = createHmac('sha256', deps.addressKey)
-        .update(networkOf(req.ip ?? ''))
-        .digest('hex');
-      return { kind: 'anonymous', userId: null, laneKey: `anonymous:${address.slice(0, 24)}` };
-    }
+    if (header === undefined) return anonymousAt(req.ip ?? '', deps.serviceKey);
     const token = /^Bearer +(\S+)$/i.exec(header)?.[1];
     if (!token) throw unauthorized('Send the token as "Authorization: Bearer <token>".');
-    const userId = await deps.verifyToken(token);
-    return { kind: 'user', userId, laneKey: `user:${userId}` };
+    if (isSame(token, deps.serviceKey)) {
+      return { kind: 'admin', userId: null, laneKey: 'admin', scope: { userId: null, admin: true } };
+    }
+    if (isApiKey(token)) return userBehind('api_key', await deps.findApiKey(token));
+    return userBehind('user', await deps.verifyToken(token));
   };
+}
+
+function userBehind(kind: 'user' | 'api_key', userId: string): Caller {
+  return { kind, userId, laneKey: `user:${userId}`, scope: { userId } };
+}
+
+function anonymousAt(address: string, key: string): Caller {
+  const hash = createHmac('sha256', key).update(networkOf(address)).digest('hex');
+  return {
+    kind: 'anonymous',
+    userId: null,
+    laneKey: `anonymous:${hash.slice(0, 24)}`,
+    scope: { userId: null },
+  };
+}
+
+/** Takes the same time wherever the two differ. */
+function isSame(token: string, secret: string): boolean {
+  const [one, other] = [token, secret].map((text) => createHash('sha256').update(text).digest());
+  return one !== undefined && other !== undefined && timingSafeEqual(one, other);
 }
 
 function networkOf(address: string): string {

@@ -5,15 +5,21 @@ import { readBody } from './validation.ts';
 
 export const QUALITIES = ['standard', 'high', 'ultra'] as const;
 export const FORMATS = ['png', 'jpeg', 'webp'] as const;
-const RESOLUTION_OF_QUALITY = { standard: '1K', high: '2K', ultra: '4K' } as const;
+export const RESOLUTION_OF_QUALITY = { standard: '1K', high: '2K', ultra: '4K' } as const;
 
-const LONGEST_PROMPT = 10_000;
 const DAY_S = 86_400;
+/** What clients are told in `GET /ai/options`, too. */
+export const LIMITS = {
+  prompt_characters: 10_000,
+  style_characters: 100,
+  metadata_keys: 50,
+  deadline_seconds: { min: 10, max: 7 * DAY_S, default: DAY_S },
+} as const;
 
 /** PostgreSQL's text and jsonb take neither NUL nor half a surrogate pair. */
 const storable = (text: string) => text.isWellFormed() && !text.includes('\0');
 const UNSTORABLE = 'holds characters that cannot be stored';
-const text = z.string().refine(storable, UNSTORABLE);
+export const storableText = z.string().refine(storable, UNSTORABLE);
 
 /** zod leaves this key out of a record without a word; it would be lost. */
 const hasNoProtoKey = (value: unknown) =>
@@ -24,32 +30,32 @@ const metadata = z
   .refine(hasNoProtoKey, { path: ['__proto__'], error: 'is no name for a field' })
   .pipe(
     z
-      .record(text.min(1).max(64), text.max(500))
-      .refine((fields) => Object.keys(fields).length <= 50, 'has more than 50 keys')
+      .record(storableText.min(1).max(64), storableText.max(500))
+      .refine(
+        (fields) => Object.keys(fields).length <= LIMITS.metadata_keys,
+        `has more than ${LIMITS.metadata_keys} keys`,
+      )
       .nullish(),
   );
 
 /** The body of `POST /ai/generate`. Null means not given, everywhere. */
 const generateRequest = z.strictObject({
-  prompt: text
+  prompt: storableText
     .refine((prompt) => prompt.trim() !== '', 'is empty')
     .refine(
-      (prompt) => [...prompt.trim()].length <= LONGEST_PROMPT,
-      `is longer than ${LONGEST_PROMPT} characters`,
+      (prompt) => [...prompt.trim()].length <= LIMITS.prompt_characters,
+      `is longer than ${LIMITS.prompt_characters} characters`,
     ),
   dataset_id: z.guid().nullish(),
-  style: text.trim().min(1).max(100).nullish(),
+  style: storableText.trim().min(1).max(LIMITS.style_characters).nullish(),
   aspect_ratio: z.string().max(10).nullish(),
   quality: z.enum(QUALITIES).nullish(),
   format: z.enum(FORMATS).nullish(),
   resolution: z.enum(RESOLUTIONS).nullish(),
   model: z.string().max(100).nullish(),
-  deadline_seconds: z
-    .int()
-    .min(10)
-    .max(7 * DAY_S)
-    .nullish(),
+  deadline_seconds: z.int().min(LIMITS.deadline_seconds.min).max(LIMITS.deadline_seconds.max).nullish(),
   metadata: metadata.optional(),
+  dry_run: z.boolean().nullish(),
 });
 export type GenerateRequest = z.output<typeof generateRequest>;
 
@@ -103,7 +109,7 @@ export function readGenerateRequest(body: unknown, models: Models): GenerateRead
 
   const estimatedCostUsd = model?.image_usd[resolution];
   const isAccepted = request && model && estimatedCostUsd !== undefined && errors.length === 0;
-  const deadlineSeconds = request?.deadline_seconds ?? DAY_S;
+  const deadlineSeconds = request?.deadline_seconds ?? LIMITS.deadline_seconds.default;
   return {
     accepted: isAccepted
       ? { request, settings: { model, aspectRatio, quality, resolution, estimatedCostUsd, deadlineSeconds } }

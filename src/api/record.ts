@@ -49,7 +49,11 @@ export function toRecord(row: Generation, queue: QueueSnapshot | null, now: Date
     completed_at: toRfc3339(row.completed_at),
     deadline_at: toRfc3339(row.deadline_at),
     cancel_requested_at: toRfc3339(row.cancel_requested_at),
-    links: { self: `${IMAGES_PATH}/${row.id}`, cancel: `${IMAGES_PATH}/${row.id}/cancel` },
+    links: {
+      self: `${IMAGES_PATH}/${row.id}`,
+      cancel: `${IMAGES_PATH}/${row.id}/cancel`,
+      image: `${IMAGES_PATH}/${row.id}/image`,
+    },
   };
 }
 
@@ -73,7 +77,7 @@ function toRecordError(row: Generation) {
   };
 }
 
-function toRfc3339<T extends string | null>(time: T): T | string {
+export function toRfc3339<T extends string | null>(time: T): T | string {
   return time === null ? time : new Date(time).toISOString();
 }
 

@@ -1,5 +1,6 @@
 import type { Response } from 'express';
 import type { Generation } from '../shared/generation.ts';
+import { etagOf } from './etag.ts';
 import type { ReadQueue } from './queue-snapshot.ts';
 import { type ImageRecord, isActive, toRecord } from './record.ts';
 
@@ -8,9 +9,25 @@ const LONGEST_POLL_HINT_S = 30;
 /** One record as the body. An unfinished one says when to ask again and is kept by no cache. */
 export async function sendRecord(res: Response, row: Generation, readQueue: ReadQueue): Promise<void> {
   const [record] = await toRecords([row], readQueue);
-  res.set('Cache-Control', 'no-store');
-  if (isActive(row)) res.set('Retry-After', String(pollHintSeconds(record?.eta_seconds ?? null)));
+  describe(res, row, record?.eta_seconds ?? null);
   res.json(record);
+}
+
+/** 304: the client has the record as it is, but for its place in the queue. */
+export function sendNotModified(res: Response, row: Generation): void {
+  describe(res, row, null);
+  res.status(304).end();
+}
+
+function describe(res: Response, row: Generation, etaSeconds: number | null): void {
+  res.set('ETag', etagOf(row)).set('Cache-Control', isActive(row) ? 'no-store' : 'private, no-cache');
+  if (isActive(row)) res.set('Retry-After', String(pollHintSeconds(etaSeconds)));
+}
+
+/** Seconds after which it is worth asking again for an unfinished image. */
+export async function pollHintOf(row: Generation, readQueue: ReadQueue): Promise<number> {
+  const [record] = await toRecords([row], readQueue);
+  return pollHintSeconds(record?.eta_seconds ?? null);
 }
 
 /** Rows as records. The queue is looked at only for those that still stand in it. */

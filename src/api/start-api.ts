@@ -8,7 +8,9 @@ import { createModels } from '../shared/models.ts';
 import { createTimers } from '../shared/timers.ts';
 import { createApp } from './app.ts';
 import { createIdentifyCaller } from './caller.ts';
+import { listenForChanges } from './changes.ts';
 import type { ApiConfig } from './config.ts';
+import { createFindApiKey } from './find-api-key.ts';
 import { createReadQueue } from './queue-snapshot.ts';
 import { createSubmit } from './submitter.ts';
 import { createVerifyToken } from './verify-token.ts';
@@ -22,6 +24,8 @@ export async function startApi(
   const { store, release, failpoint } = connections;
   const submit = createSubmit(store);
   const readQueue = createReadQueue({ store, log });
+  const changes = listenForChanges({ redisUrl: config.REDIS_URL, prefix: config.QUEUE_PREFIX, log });
+  const leaving = new AbortController();
   const verifyToken = createVerifyToken({
     issuer: config.SUPABASE_JWT_ISSUER ?? `${config.SUPABASE_PUBLIC_URL ?? config.SUPABASE_URL}/auth/v1`,
     secret: config.SUPABASE_JWT_SECRET,
@@ -41,7 +45,13 @@ export async function startApi(
       return queue;
     },
     models: createModels(config.MODELS_FILE, config.DEFAULT_MODEL),
-    identify: createIdentifyCaller({ verifyToken, addressKey: config.SUPABASE_SERVICE_ROLE_KEY }),
+    identify: createIdentifyCaller({
+      verifyToken,
+      findApiKey: createFindApiKey({ store }),
+      serviceKey: config.SUPABASE_SERVICE_ROLE_KEY,
+    }),
+    changes,
+    leaving: leaving.signal,
     anonymousAccess: config.ANONYMOUS_ACCESS,
     corsOrigins: config.CORS_ORIGINS,
     trustedProxies: config.TRUSTED_PROXIES,
@@ -65,17 +75,24 @@ export async function startApi(
   timers.every('deadlines', config.EXPIRE_EVERY_MS, createExpireStep({ store, release, log }));
   log.info({ url }, 'api.started');
 
+  const leave = async (): Promise<void> => {
+    stopping = true;
+    leaving.abort();
+    timers.stop();
+    const closed = new Promise((resolve) => server.close(resolve));
+    await Promise.race([closed, delay(config.SHUTDOWN_GRACE_MS, undefined, { ref: false })]);
+    server.closeAllConnections();
+    await release.idle();
+    changes.close();
+    await connections.close();
+  };
+  let left: Promise<void> | undefined;
   return {
     url,
-    /** Takes no new connections, lets requests end, then leaves. */
-    async stop() {
-      stopping = true;
-      timers.stop();
-      const closed = new Promise((resolve) => server.close(resolve));
-      await Promise.race([closed, delay(config.SHUTDOWN_GRACE_MS, undefined, { ref: false })]);
-      server.closeAllConnections();
-      await release.idle();
-      await connections.close();
+    /** Takes no new connections, answers whoever waits, lets requests end, then leaves. */
+    stop() {
+      left ??= leave();
+      return left;
     },
   };
 }

@@ -15,7 +15,13 @@ describe('a method that an address does not have', () => {
   const routes: [path: string, allow: string][] = [
     ['/ai/generate', 'POST'],
     [IMAGES, 'GET, HEAD'],
-    [`${IMAGES}/${UNKNOWN_ID}`, 'GET, HEAD'],
+    [`${IMAGES}/${UNKNOWN_ID}`, 'GET, HEAD, DELETE'],
+    [`${IMAGES}/${UNKNOWN_ID}/image`, 'GET, HEAD'],
+    [`${IMAGES}/${UNKNOWN_ID}/cancel`, 'POST'],
+    [`${IMAGES}/${UNKNOWN_ID}/regenerate`, 'POST'],
+    ['/ai/options', 'GET, HEAD'],
+    ['/ai/api-keys', 'GET, HEAD, POST'],
+    [`/ai/api-keys/${UNKNOWN_ID}`, 'DELETE'],
     ['/healthz', 'GET, HEAD'],
     ['/readyz', 'GET, HEAD'],
   ];

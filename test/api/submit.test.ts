@@ -97,7 +97,11 @@ describe('the record', () => {
       started_at: null,
       completed_at: null,
       cancel_requested_at: null,
-      links: { self: `/ai/generated-images/${id}`, cancel: `/ai/generated-images/${id}/cancel` },
+      links: {
+        self: `/ai/generated-images/${id}`,
+        cancel: `/ai/generated-images/${id}/cancel`,
+        image: `/ai/generated-images/${id}/image`,
+      },
     });
     assert.deepEqual(
       [typeof queue_position, eta_seconds, warnings.map((warning: { code: string }) => warning.code)],

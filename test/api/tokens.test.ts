@@ -131,9 +131,13 @@ describe('a token is refused, and is nobody, when it', () => {
     await assertRefused(`Bearer ${content}.${signature.digest('base64url')}`);
   });
 
-  it('is an API key of the project, which names no user', async () => {
+  it('is the public key of the project, which names no user', async () => {
     await assertRefused(`Bearer ${stack.anonKey}`);
-    await assertRefused(`Bearer ${stack.serviceRoleKey}`);
+  });
+
+  it('says that it is of the service, without being its key', async () => {
+    await assertRefused(`Bearer ${await sign({ role: 'service_role', sub: undefined })}`);
+    await assertRefused(`Bearer ${stack.serviceRoleKey}x`);
   });
 });
 

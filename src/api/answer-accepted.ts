@@ -1,0 +1,40 @@
+import type { Request, Response } from 'express';
+import type { NewGeneration } from '../shared/generation.ts';
+import type { Release } from '../shared/release.ts';
+import { acceptGeneration } from './accept-generation.ts';
+import type { Caller } from './caller.ts';
+import { applyWaitPreference, goneSignal } from './prefer.ts';
+import type { ReadQueue } from './queue-snapshot.ts';
+import { IMAGES_PATH, isActive } from './record.ts';
+import { sendRecord } from './send-record.ts';
+import type { Submit } from './submitter.ts';
+import type { WaitForImage } from './wait-for-image.ts';
+
+export type AnswerAccepted = (
+  req: Request,
+  res: Response,
+  caller: Caller,
+  item: NewGeneration,
+) => Promise<void>;
+
+/**
+ * Accepts one image and answers its record: 202 with its address, or 200 if it ended within `Prefer: wait`. Nothing that
+ * the client does to its connection stops the image.
+ */
+export function createAnswerAccepted(deps: {
+  submit: Submit;
+  release: Pick<Release, 'request'>;
+  waitForImage: WaitForImage;
+  readQueue: ReadQueue;
+}): AnswerAccepted {
+  const isThere = (row: Parameters<typeof isActive>[0]) => !isActive(row);
+  return async (req, res, caller, item) => {
+    const accepted = await acceptGeneration(deps.submit, item);
+    deps.release.request();
+    const seconds = applyWaitPreference(req, res);
+    const wait = { caller, seconds, isThere, signal: goneSignal(res) };
+    const row = (seconds > 0 && (await deps.waitForImage(accepted, wait))) || accepted;
+    res.status(seconds > 0 && !isActive(row) ? 200 : 202).location(`${IMAGES_PATH}/${row.id}`);
+    await sendRecord(res, row, deps.readQueue);
+  };
+}

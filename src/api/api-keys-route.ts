@@ -1,0 +1,111 @@
+import { randomBytes } from 'node:crypto';
+import { type Request, type RequestHandler, type Response, Router } from 'express';
+import { v7 as uuidv7 } from 'uuid';
+import { z } from 'zod';
+import type { ApiKey } from '../shared/api-key-store.ts';
+import { LIMIT_REACHED } from '../shared/caller-scope.ts';
+import { RpcError } from '../shared/rpc.ts';
+import type { Store } from '../shared/store.ts';
+import { ApiError, unauthorized } from './api-error.ts';
+import type { Caller, IdentifyCaller } from './caller.ts';
+import { hashOfSecret } from './find-api-key.ts';
+import { storableText } from './generate-request.ts';
+import { readPathId } from './path-id.ts';
+import { answerMethodNotAllowed } from './problem.ts';
+import { toRfc3339 } from './record.ts';
+import { readBody, validationFailed } from './validation.ts';
+
+const PATH = '/ai/api-keys';
+const SECRET_BYTES = 32;
+const HINT_LENGTH = 4;
+const WRITE = { repeatForMs: 5_000 };
+const READ = { repeatForMs: 2_000 };
+
+export const apiKeyRequest = z.strictObject({
+  name: storableText.trim().min(1).max(100),
+});
+
+/** `GET` and `POST /ai/api-keys`, `DELETE /ai/api-keys/{id}`: keys that scripts sign in with, as their user. */
+export function createApiKeysRoute(deps: {
+  store: Pick<Store, 'createApiKey' | 'listApiKeys' | 'revokeApiKey'>;
+  identify: IdentifyCaller;
+  jsonBody: RequestHandler;
+}): Router {
+  /** A key makes no other keys: whoever finds one in a script's log must not be able to outlive its revocation. */
+  const identifyOwner = async (req: Request): Promise<Caller> => {
+    const caller = await deps.identify(req);
+    if (caller.kind === 'anonymous') throw unauthorized('API keys are for users who sign in.');
+    if (caller.kind === 'api_key') throw new ApiError('forbidden', 'An API key cannot manage API keys.');
+    return caller;
+  };
+
+  const create = async (req: Request, res: Response): Promise<void> => {
+    const { userId } = await identifyOwner(req);
+    if (userId === null) throw new ApiError('forbidden', 'API keys are made by the users they act as.');
+    const { data, errors } = readBody(apiKeyRequest, req.body);
+    if (!data) throw validationFailed(errors);
+    const secret = `dk_${randomBytes(SECRET_BYTES).toString('base64url')}`;
+    const key = await deps.store
+      .createApiKey(
+        {
+          id: uuidv7(),
+          userId,
+          name: data.name,
+          hint: secret.slice(-HINT_LENGTH),
+          secretHash: hashOfSecret(secret),
+        },
+        WRITE,
+      )
+      .catch((error: unknown) => {
+        throw explainRefusal(error);
+      });
+    if (!key) throw new Error('create_api_key answered no key');
+    res.set('Cache-Control', 'no-store');
+    res.status(201).json({ ...toKeyRecord(key), secret });
+  };
+
+  const list = async (req: Request, res: Response): Promise<void> => {
+    const { scope } = await identifyOwner(req);
+    const keys = await deps.store.listApiKeys(scope, { limit: 1_000 }, READ);
+    res.set('Cache-Control', 'no-store').json({ items: keys.map(toKeyRecord) });
+  };
+
+  const revoke = async (req: Request<{ id: string }>, res: Response): Promise<void> => {
+    const { scope } = await identifyOwner(req);
+    const id = readPathId(req, 'There is no such API key.');
+    const key = await deps.store.revokeApiKey(id, scope, WRITE);
+    if (!key) throw new ApiError('not_found', 'There is no such API key.');
+    res.status(204).end();
+  };
+
+  const router = Router();
+  router
+    .route(PATH)
+    .get(list)
+    .post(deps.jsonBody, create)
+    .all(answerMethodNotAllowed('GET', 'HEAD', 'POST'));
+  router.route(`${PATH}/:id`).delete(revoke).all(answerMethodNotAllowed('DELETE'));
+  return router;
+}
+
+/** What is shown of a key; its secret only by the answer that makes it. */
+function toKeyRecord(key: ApiKey) {
+  return {
+    id: key.id,
+    name: key.name,
+    hint: key.hint,
+    created_at: toRfc3339(key.created_at),
+    last_used_at: toRfc3339(key.last_used_at),
+  };
+}
+
+function explainRefusal(error: unknown): unknown {
+  if (!(error instanceof RpcError)) return error;
+  if (error.code === LIMIT_REACHED) {
+    return validationFailed([
+      { pointer: '', code: 'too_many', detail: 'You have as many API keys as one may have. Revoke one.' },
+    ]);
+  }
+  if (error.code === '23503') return unauthorized('The user of this token is gone.', error);
+  return error;
+}

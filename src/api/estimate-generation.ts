@@ -1,0 +1,36 @@
+import type { NewGeneration } from '../shared/generation.ts';
+import { placeOf } from '../shared/queue-place.ts';
+import type { Store } from '../shared/store.ts';
+import type { ReadQueue } from './queue-snapshot.ts';
+
+const READ = { repeatForMs: 2_000 };
+
+/** What an image would cost and how long it would wait, were it submitted now. */
+export type EstimateGeneration = (item: NewGeneration) => Promise<{
+  dry_run: true;
+  estimated_cost_usd: number;
+  queue_position: number | null;
+  eta_seconds: number | null;
+}>;
+
+export function createEstimateGeneration(deps: {
+  store: Pick<Store, 'countLaneWaiting'>;
+  readQueue: ReadQueue;
+}): EstimateGeneration {
+  return async (item) => {
+    const [waiting, queue] = await Promise.all([
+      deps.store.countLaneWaiting(item.lane_key, READ),
+      deps.readQueue(),
+    ]);
+    const place = {
+      status: 'pending',
+      lane_place: waiting + 1,
+      released_place: null,
+      model: item.model,
+      resolution: item.resolution,
+      started_at: null,
+    } as const;
+    const estimated_cost_usd = item.estimated_cost_usd;
+    return { dry_run: true, estimated_cost_usd, ...placeOf(place, queue, new Date()) };
+  };
+}

@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import { STATUSES } from '../shared/generation.ts';
+import { cursor } from './cursor.ts';
+import { LIMITS, storableText } from './generate-request.ts';
+import { validationFailed } from './validation.ts';
+
+/** Deeper than this, a page is asked for by its cursor. */
+const DEEPEST_OFFSET = 10_000;
+const MOST_IDS = 100;
+const METADATA = 'metadata.';
+
+const whole = z
+  .string()
+  .regex(/^-?\d{1,9}$/, 'is no whole number')
+  .transform(Number);
+const list = z.string().transform((text) => text.split(','));
+const time = z.iso.datetime({ offset: true, error: 'is no RFC 3339 time' });
+
+/** The query of `GET /ai/generated-images`, without its `metadata.<key>` filters, whose names are the caller's. */
+export const historyQuery = z.strictObject({
+  limit: whole.pipe(z.int().min(1).max(100)).default(50),
+  offset: whole.pipe(z.int().min(0).max(DEEPEST_OFFSET)).default(0),
+  cursor: cursor.optional(),
+  order: z.enum(['desc', 'asc']).default('desc'),
+  include_total: z.stringbool({ truthy: ['true'], falsy: ['false'], case: 'sensitive' }).default(false),
+  status: list.pipe(z.array(z.enum(STATUSES)).max(STATUSES.length)).optional(),
+  ids: list.pipe(z.array(z.guid()).max(MOST_IDS)).optional(),
+  dataset_id: z.guid().optional(),
+  batch_id: z.guid().optional(),
+  root_id: z.guid().optional(),
+  user_id: z.guid().optional(),
+  style: storableText.min(1).max(LIMITS.style_characters).optional(),
+  model: storableText.min(1).max(100).optional(),
+  created_after: time.optional(),
+  created_before: time.optional(),
+  q: storableText.trim().min(1).max(200).optional(),
+});
+
+/** Takes the filters `metadata.<key>=<value>` out of a query. @throws ApiError validation_failed */
+export function readMetadataFilter(query: Record<string, unknown>): {
+  metadata: Record<string, string> | null;
+  rest: Record<string, unknown>;
+} {
+  const [own, rest] = [new Map<string, string>(), new Map<string, unknown>()];
+  for (const [name, value] of Object.entries(query)) {
+    if (!name.startsWith(METADATA)) rest.set(name, value);
+    else {
+      const text = storableText.max(500).safeParse(value);
+      const key = storableText.min(1).max(64).safeParse(name.slice(METADATA.length));
+      if (!text.success || !key.success) {
+        const detail = 'is no key of metadata with one text';
+        throw validationFailed([{ pointer: `?${name}`, code: 'invalid_format', detail }]);
+      }
+      own.set(key.data, text.data);
+    }
+  }
+  return { metadata: own.size > 0 ? Object.fromEntries(own) : null, rest: Object.fromEntries(rest) };
+}

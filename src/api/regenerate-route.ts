@@ -1,0 +1,78 @@
+import { type Request, type RequestHandler, type Response, Router } from 'express';
+import type { Generation } from '../shared/generation.ts';
+import type { Store } from '../shared/store.ts';
+import type { AnswerAccepted } from './answer-accepted.ts';
+import { unauthorized } from './api-error.ts';
+import type { IdentifyCaller } from './caller.ts';
+import { readIdempotencyKey } from './idempotency.ts';
+import { mustBeThere } from './image-route.ts';
+import { readPathId } from './path-id.ts';
+import { contentOf, type PlanGeneration } from './plan-generation.ts';
+import { answerMethodNotAllowed } from './problem.ts';
+import { IMAGES_PATH } from './record.ts';
+
+const READ = { repeatForMs: 2_000 };
+/** A body with one of these asks for something else to be drawn. */
+const CONTENT_FIELDS = ['prompt', 'style', 'dataset_id', 'reference_images'];
+
+/**
+ * `POST /ai/generated-images/{id}/regenerate`: a new image of the stored request, with what the body changes. As long as
+ * what is to be drawn stays the same, the prompt is the stored one to the letter, whatever became of presets and dataset.
+ */
+export function createRegenerateRoute(deps: {
+  store: Pick<Store, 'getGeneration'>;
+  plan: PlanGeneration;
+  answerAccepted: AnswerAccepted;
+  identify: IdentifyCaller;
+  anonymousAccess: boolean;
+  jsonBody: RequestHandler;
+}): Router {
+  const regenerate = async (req: Request<{ id: string }>, res: Response): Promise<void> => {
+    const caller = await deps.identify(req);
+    if (caller.kind === 'anonymous' && !deps.anonymousAccess) {
+      throw unauthorized('This deployment makes images only for callers who sign in.');
+    }
+    const id = readPathId(req, 'There is no such image.');
+    const parent = mustBeThere(await deps.store.getGeneration(id, caller.scope, READ));
+    const idempotency = readIdempotencyKey(req, caller);
+    const changes = isObject(req.body) ? req.body : {};
+    const isSameContent = !CONTENT_FIELDS.some((name) => Object.hasOwn(changes, name));
+    const body = isObject(req.body) ? { ...requestOf(parent, changes), ...changes } : req.body;
+    const { dry_run: _, ...item } = await deps.plan(body, caller, {
+      stored: isSameContent ? contentOf(parent) : null,
+      more: idempotency.errors,
+    });
+    await deps.answerAccepted(req, res, caller, {
+      ...item,
+      ...idempotency.fields,
+      parent_id: parent.id,
+      root_id: parent.root_id ?? parent.id,
+    });
+  };
+
+  const router = Router();
+  router
+    .route(`${IMAGES_PATH}/:id/regenerate`)
+    .post(deps.jsonBody, regenerate)
+    .all(answerMethodNotAllowed('POST'));
+  return router;
+}
+
+/** The request that the image came of. Another quality decides the resolution anew. */
+function requestOf(row: Generation, changes: Record<string, unknown>): Record<string, unknown> {
+  return {
+    prompt: row.prompt,
+    dataset_id: row.dataset_id,
+    style: row.style,
+    aspect_ratio: row.aspect_ratio,
+    quality: row.quality,
+    format: row.format,
+    ...(changes.quality === undefined && { resolution: row.resolution }),
+    model: row.model,
+    metadata: row.metadata,
+  };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
