@@ -27,7 +27,16 @@ import { createRequestLog } from './request-log.ts';
 import type { Submit } from './submitter.ts';
 import { createWaitForImage } from './wait-for-image.ts';
 
-const EXPOSED_HEADERS = ['Location', 'Retry-After', 'Request-Id', 'Link', 'ETag', 'Preference-Applied'];
+const EXPOSED_HEADERS = [
+  'Location',
+  'Retry-After',
+  'Request-Id',
+  'Link',
+  'ETag',
+  'Preference-Applied',
+  'RateLimit',
+  'RateLimit-Policy',
+];
 const LARGEST_BODY = '256kb';
 
 export type AppDeps = {
@@ -40,6 +49,7 @@ export type AppDeps = {
   release: Release;
   models: Models;
   identify: IdentifyCaller;
+  rateLimit: RequestHandler[];
   anonymousAccess: boolean;
   /** Origins of browsers' pages that may call, `*` for all; none by default. */
   corsOrigins: string[];
@@ -62,6 +72,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(cors({ origin, exposedHeaders: EXPOSED_HEADERS, maxAge: 600 }));
   app.use(createHealthRoute(deps));
   const parts = createParts(deps);
+  for (const limit of deps.rateLimit) app.use('/ai', limit);
   app.use(createOptionsRoute(deps));
   app.use(createGenerateRoute(parts));
   app.use(createHistoryRoute(parts));

@@ -29,7 +29,7 @@ export function createIdentifyCaller(deps: {
   findApiKey: FindApiKey;
   serviceKey: string;
 }): IdentifyCaller {
-  return async (req) => {
+  const identify = async (req: Request): Promise<Caller> => {
     const header = req.get('Authorization');
     if (header === undefined) return anonymousAt(req.ip ?? '', deps.serviceKey);
     const token = /^Bearer +(\S+)$/i.exec(header)?.[1];
@@ -39,6 +39,13 @@ export function createIdentifyCaller(deps: {
     }
     if (isApiKey(token)) return userBehind('api_key', await deps.findApiKey(token));
     return userBehind('user', await deps.verifyToken(token));
+  };
+  // A request is asked more than once who sends it, and has one answer.
+  const known = new WeakMap<Request, Promise<Caller>>();
+  return (req) => {
+    const caller = known.get(req) ?? identify(req);
+    known.set(req, caller);
+    return caller;
   };
 }
 

@@ -11,7 +11,9 @@ import { createIdentifyCaller } from './caller.ts';
 import { listenForChanges } from './changes.ts';
 import type { ApiConfig } from './config.ts';
 import { createFindApiKey } from './find-api-key.ts';
+import { openPromptRedis } from './prompt-redis.ts';
 import { createReadQueue } from './queue-snapshot.ts';
+import { createRateLimit } from './rate-limit.ts';
 import { createSubmit } from './submitter.ts';
 import { createVerifyToken } from './verify-token.ts';
 
@@ -31,6 +33,12 @@ export async function startApi(
     secret: config.SUPABASE_JWT_SECRET,
     jwksUrl: config.SUPABASE_JWKS_URL ?? `${config.SUPABASE_URL}/auth/v1/.well-known/jwks.json`,
   });
+  const identify = createIdentifyCaller({
+    verifyToken,
+    findApiKey: createFindApiKey({ store }),
+    serviceKey: config.SUPABASE_SERVICE_ROLE_KEY,
+  });
+  const limitRedis = openPromptRedis(config.REDIS_URL, log);
   const app = createApp({
     ...connections,
     async submit(item) {
@@ -45,10 +53,13 @@ export async function startApi(
       return queue;
     },
     models: createModels(config.MODELS_FILE, config.DEFAULT_MODEL),
-    identify: createIdentifyCaller({
-      verifyToken,
-      findApiKey: createFindApiKey({ store }),
-      serviceKey: config.SUPABASE_SERVICE_ROLE_KEY,
+    identify,
+    rateLimit: createRateLimit({
+      limits: { submit: config.RATE_LIMIT_SUBMIT, request: config.RATE_LIMIT_REQUEST },
+      redis: limitRedis,
+      prefix: config.QUEUE_PREFIX,
+      identify,
+      log,
     }),
     changes,
     leaving: leaving.signal,
@@ -84,6 +95,7 @@ export async function startApi(
     server.closeAllConnections();
     await release.idle();
     changes.close();
+    limitRedis.disconnect();
     await connections.close();
   };
   let left: Promise<void> | undefined;
