@@ -58,6 +58,8 @@ const generateRequest = z.strictObject({
   dry_run: z.boolean().nullish(),
 });
 export type GenerateRequest = z.output<typeof generateRequest>;
+/** What a client sends. */
+export type GenerateBody = z.input<typeof generateRequest>;
 
 /** The fields that are checked further, each null when it is not valid by itself: that is told already. */
 const { dataset_id, model, quality, resolution, aspect_ratio } = generateRequest.shape;

@@ -42,3 +42,5 @@ export function toOptions(models: Models) {
     limits: { ...LIMITS, reference_images: MOST_REFERENCE_IMAGES },
   };
 }
+
+export type Options = ReturnType<typeof toOptions>;

@@ -1,0 +1,27 @@
+import type { Options } from '../api/options-route.ts';
+import { createSend } from './http.ts';
+import { createImages } from './images.ts';
+
+export type ClientOptions = {
+  /** Where the API is, without a slash at its end: `https://images.example.com`. */
+  baseUrl: string;
+  /** A user's access token, an API key (`dk_…`), or what answers a fresh one; nobody in particular without it. */
+  token?: (() => string | undefined | Promise<string | undefined>) | string;
+  fetch?: typeof fetch;
+};
+
+/**
+ * Darkroom from a browser or Node 22 and newer, without further dependencies. Refusals reject with a DarkroomError;
+ * broken connections are repeated for a minute, waits for ever.
+ */
+export function createDarkroomClient({ baseUrl, token, fetch: given }: ClientOptions) {
+  // A browser's fetch wants to be called as a method of nothing but the window.
+  const send = createSend({ baseUrl, token, fetch: given ?? ((...args) => globalThis.fetch(...args)) });
+  return {
+    ...createImages(send),
+    /** What a request may ask for, with prices and limits. */
+    options: async () => (await send('GET', '/ai/options')).body as Options,
+  };
+}
+
+export type DarkroomClient = ReturnType<typeof createDarkroomClient>;

@@ -1,0 +1,118 @@
+import type { GenerateBody } from '../api/generate-request.ts';
+import type { ImageRecord } from '../api/record.ts';
+import { type CallOptions, type Send, sleep } from './http.ts';
+
+const IMAGES = '/ai/generated-images';
+const LONG_POLL_S = 50;
+const ENDED = new Set(['succeeded', 'failed', 'canceled', 'expired']);
+
+export type { GenerateBody, ImageRecord };
+
+export type SubmitOptions = CallOptions & {
+  /** The same key makes the same image, also from another process. One is made up without it. */
+  idempotencyKey?: string;
+};
+
+/** Null and undefined do not filter. */
+export type HistoryFilter = {
+  status?: string[];
+  ids?: string[];
+  dataset_id?: string;
+  batch_id?: string;
+  root_id?: string;
+  user_id?: string;
+  style?: string;
+  model?: string;
+  metadata?: Record<string, string>;
+  created_after?: string;
+  created_before?: string;
+  q?: string;
+  order?: 'desc' | 'asc';
+  /** Images asked for at a time; all of them come, page by page. */
+  limit?: number;
+};
+
+export type WaitOptions = {
+  signal?: AbortSignal;
+  /** Called with the image as it is first found, and with each change. */
+  onChange?: (record: ImageRecord) => void;
+};
+
+export const hasEnded = ({ status }: Pick<ImageRecord, 'status'>): boolean => ENDED.has(status);
+
+/** Single images: submit, read, wait, and what else can be done with them. */
+export function createImages(send: Send) {
+  const pathOf = (id: string) => `${IMAGES}/${encodeURIComponent(id)}`;
+  const submitTo = async (path: string, body: object, options: SubmitOptions): Promise<ImageRecord> => {
+    const headers = { 'idempotency-key': options.idempotencyKey ?? crypto.randomUUID() };
+    return (await send('POST', path, { ...options, body, headers })).body as ImageRecord;
+  };
+
+  return {
+    submit: (request: GenerateBody, options: SubmitOptions = {}): Promise<ImageRecord> =>
+      submitTo('/ai/generate', request, options),
+
+    get: async (id: string, options: CallOptions = {}): Promise<ImageRecord> =>
+      (await send('GET', pathOf(id), options)).body as ImageRecord,
+
+    /**
+     * Resolves once the image has ended, however long that takes and whatever breaks meanwhile: it asks on where it was.
+     * Whether it succeeded is for the caller to see.
+     */
+    async wait(id: string, { signal, onChange }: WaitOptions = {}): Promise<ImageRecord> {
+      const base = { ...(signal && { signal }), retryForMs: Number.POSITIVE_INFINITY };
+      let answer = await send('GET', pathOf(id), base);
+      let record = answer.body as ImageRecord;
+      for (;;) {
+        if (answer.status !== 304) {
+          record = answer.body as ImageRecord;
+          onChange?.(record);
+          if (hasEnded(record)) return record;
+        }
+        const etag = answer.headers.get('etag');
+        const headers = { prefer: `wait=${LONG_POLL_S}`, ...(etag && { 'if-none-match': etag }) };
+        answer = await send('GET', pathOf(id), { ...base, headers });
+        // A server, or a proxy before it, that does not hold the request must not be asked in a loop.
+        const isHeld = answer.headers.get('preference-applied') !== null;
+        if (!isHeld) await sleep(Number(answer.headers.get('retry-after') ?? 1) * 1_000, signal);
+      }
+    },
+
+    /** All images that match, page by page as they are taken. */
+    async *history(filter: HistoryFilter = {}, options: CallOptions = {}): AsyncGenerator<ImageRecord> {
+      const query = toQuery(filter);
+      for (let cursor: string | null = ''; cursor !== null; ) {
+        if (cursor !== '') query.set('cursor', cursor);
+        const { body } = await send('GET', `${IMAGES}?${query}`, options);
+        const page = body as { items: ImageRecord[]; next_cursor: string | null };
+        yield* page.items;
+        cursor = page.next_cursor;
+      }
+    },
+
+    /** The image as it is then; one that is being made has ended a moment later. */
+    cancel: async (id: string, options: CallOptions = {}): Promise<ImageRecord> =>
+      (await send('POST', `${pathOf(id)}/cancel`, options)).body as ImageRecord,
+
+    /** A new image of the same request, with these changes. */
+    regenerate: (
+      id: string,
+      changes: Partial<GenerateBody> = {},
+      options: SubmitOptions = {},
+    ): Promise<ImageRecord> => submitTo(`${pathOf(id)}/regenerate`, changes, options),
+
+    delete: async (id: string, options: CallOptions = {}): Promise<void> => {
+      await send('DELETE', pathOf(id), options);
+    },
+  };
+}
+
+function toQuery({ status, ids, metadata, ...rest }: HistoryFilter): URLSearchParams {
+  const query = new URLSearchParams();
+  const lists = { status: status?.join(','), ids: ids?.join(',') };
+  for (const [name, value] of Object.entries({ ...lists, ...rest })) {
+    if (value !== undefined) query.set(name, String(value));
+  }
+  for (const [key, value] of Object.entries(metadata ?? {})) query.set(`metadata.${key}`, value);
+  return query;
+}
