@@ -53,7 +53,13 @@ export async function sniffMimeType(bytes: Buffer): Promise<string | null> {
 
 type Measured = { format: ImageFormat; width: number; height: number };
 
+/** How a PNG, a JPEG and a WebP begin, in hexadecimal. */
+const BEGINNINGS = /^(?:89504e470d0a1a0a|ffd8ff|52494646.{8}57454250)/;
+
+/** sharp refuses what has more than 268 million pixels. */
 async function measure(bytes: Buffer): Promise<Measured | null> {
+  // Or strangers' bytes would choose among all the decoders there are, SVG's included.
+  if (!BEGINNINGS.test(bytes.toString('hex', 0, 12))) return null;
   try {
     const { format, width, height } = await sharp(bytes).metadata();
     return isFormat(format) ? { format, width, height } : null;
