@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { type CallerScope, type Position, scopeArgs } from './caller-scope.ts';
-import type { ReferenceImage } from './generation.ts';
+import { storedReferenceSchema } from './generation.ts';
 import { one } from './one-row.ts';
 import type { CallOptions, Rpc } from './rpc.ts';
 
@@ -10,9 +10,9 @@ const datasetContextSchema = z.object({
   brand: z.string().nullable(),
   vibe: z.string().nullable(),
   unique_visual_elements: z.unknown(),
-  reference_images: z.array(z.object({ bucket: z.string(), path: z.string() })),
+  reference_images: z.array(storedReferenceSchema),
 });
-export type DatasetContext = z.infer<typeof datasetContextSchema> & { reference_images: ReferenceImage[] };
+export type DatasetContext = z.infer<typeof datasetContextSchema>;
 
 const datasetSchema = z.object({
   id: z.guid(),

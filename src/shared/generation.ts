@@ -39,7 +39,12 @@ export const generationErrorSchema = z.object({
 });
 export type GenerationErrorBody = z.infer<typeof generationErrorSchema>;
 
-const referenceImageSchema = z.object({ bucket: z.string(), path: z.string() });
+/** An object in one of Darkroom's buckets. */
+export const storedReferenceSchema = z.object({ bucket: z.string(), path: z.string() });
+export type StoredReference = z.infer<typeof storedReferenceSchema>;
+
+/** Or an address that the worker fetches; it may be signed, so it stands in no log and no error. */
+const referenceImageSchema = z.union([storedReferenceSchema, z.object({ url: z.string() })]);
 export type ReferenceImage = z.infer<typeof referenceImageSchema>;
 
 /**

@@ -4,6 +4,7 @@ import type { Logger } from '../shared/logger.ts';
 import { createModels } from '../shared/models.ts';
 import { type Claims, createClaims } from './claims.ts';
 import type { WorkerConfig } from './config.ts';
+import type { FetchUrl } from './fetch-url.ts';
 import { createGemini } from './gemini.ts';
 import { createHeartbeat, type Heartbeat } from './heartbeat.ts';
 import { createJobWorker, type JobWorker } from './job-worker.ts';
@@ -32,7 +33,7 @@ export function assembleWorker(
   config: WorkerConfig,
   connections: Connections,
   log: Logger,
-  onStuck: () => void,
+  { onStuck, fetchUrl }: { onStuck: () => void; fetchUrl: FetchUrl },
 ): WorkerParts {
   const id = uuid();
   const claims = createClaims();
@@ -47,7 +48,7 @@ export function assembleWorker(
     ...connections,
     claims,
     workerId: id,
-    makeImage: createMakeImage({ ...connections, ...callParts(config), heartbeat, log }),
+    makeImage: createMakeImage({ ...connections, ...callParts(config), fetchUrl, heartbeat, log }),
     report: createReportOutcome({
       ...connections,
       retryDelay: createRetryDelay({ baseMs: config.RETRY_BASE_MS, capMs: config.RETRY_CAP_MS }),

@@ -9,6 +9,7 @@ import type { Logger } from '../shared/logger.ts';
 import { type Models, RESOLUTIONS, type Resolution } from '../shared/models.ts';
 import type { Storage } from '../shared/storage.ts';
 import { findStoredImage } from './adopt-image.ts';
+import type { FetchUrl } from './fetch-url.ts';
 import type { Gemini, ImageOrder } from './gemini.ts';
 import { noImage } from './gemini-answer.ts';
 import { GenerationError } from './generation-error.ts';
@@ -28,6 +29,7 @@ export type Progress = { callStarted: boolean; uploadPath: string | null };
 export function createMakeImage(deps: {
   storage: Storage;
   gemini: Gemini;
+  fetchUrl: FetchUrl;
   models: Models;
   heartbeat: Pick<Heartbeat, 'mayCall'>;
   failpoint: Failpoint;
@@ -90,7 +92,7 @@ export function createMakeImage(deps: {
       return {
         model,
         prompt: row.full_prompt,
-        references: await fetchReferenceImages(deps.storage, row.reference_images, signal),
+        references: await fetchReferenceImages(deps, row.reference_images, signal),
         aspectRatio: row.aspect_ratio,
         resolution: toResolution(row.resolution),
       };

@@ -5,6 +5,7 @@ import { assembleWorker, type WorkerParts } from './assemble-worker.ts';
 import { listenForCancels } from './cancel-listener.ts';
 import type { Claims } from './claims.ts';
 import type { WorkerConfig } from './config.ts';
+import { createFetchUrl } from './fetch-url.ts';
 
 /** How long a stopping worker's last reports may take, beyond the grace for the work itself. */
 export const LAST_REPORTS_MS = 10_000;
@@ -12,14 +13,16 @@ export const LAST_REPORTS_MS = 10_000;
 /**
  * Starts one worker: it beats, releases, reconciles and takes jobs. Resolves once it is registered, which waits for the
  * database; Redis may come later. `onStuck` is called when it no longer hears of jobs, and only a new process helps.
+ * `fetchUrl` is another one than the guarded one in tests only.
  */
 export async function startWorker(
   config: WorkerConfig,
   log: Logger,
   onStuck: () => void,
+  fetchUrl = createFetchUrl(),
 ): Promise<{ id: string; stop(): Promise<void> }> {
   const connections = openConnections(config, log);
-  const worker = assembleWorker(config, connections, log, onStuck);
+  const worker = assembleWorker(config, connections, log, { onStuck, fetchUrl });
   const { heartbeat, reconcile, jobs } = worker;
 
   await heartbeat.start();

@@ -13,6 +13,7 @@ import { createSupabaseKeys } from '../../src/local/gateway-keys.ts';
 import { type GeminiSimulator, startGeminiSimulator } from '../../src/local/gemini/simulator.ts';
 import { createLogger, type Logger } from '../../src/shared/logger.ts';
 import { workerConfig } from '../../src/worker/config.ts';
+import type { FetchUrl } from '../../src/worker/fetch-url.ts';
 import { startWorker } from '../../src/worker/start-worker.ts';
 import { createTestDatabase, type TestDatabase } from './postgres.ts';
 
@@ -43,7 +44,12 @@ export type TestStack = {
   createUser(claims?: Record<string, unknown>): Promise<{ id: string; token: string }>;
   signToken(claims: Record<string, unknown>, expiresIn?: string): Promise<string>;
   startApi(env?: Env, log?: Logger): Promise<Running & { url: string }>;
-  startWorker(env?: Env, log?: Logger, onStuck?: () => void): Promise<Running & { id: string }>;
+  startWorker(
+    env?: Env,
+    log?: Logger,
+    onStuck?: () => void,
+    fetchUrl?: FetchUrl,
+  ): Promise<Running & { id: string }>;
   /** Stops whatever runs, newest first, and drops the database. */
   stop(): Promise<void>;
 };
@@ -141,8 +147,12 @@ export async function startTestStack(options: StackOptions = {}): Promise<TestSt
     },
     startApi: async (extra = {}, log = createLogger('api', 'silent')) =>
       keep(await startApi(apiConfig.parse({ ...env, ...extra }), log)),
-    startWorker: async (extra = {}, log = createLogger('worker', 'silent'), onStuck = unexpectedlyStuck) =>
-      keep(await startWorker(workerConfig.parse({ ...env, ...extra }), log, onStuck)),
+    startWorker: async (
+      extra = {},
+      log = createLogger('worker', 'silent'),
+      onStuck = unexpectedlyStuck,
+      fetchUrl,
+    ) => keep(await startWorker(workerConfig.parse({ ...env, ...extra }), log, onStuck, fetchUrl)),
     async stop() {
       for (const one of running.toReversed()) await one.stop();
       await gemini.close();

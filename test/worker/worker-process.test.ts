@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import { createGenerations, type Generations } from '../support/generations.ts';
+import { startPictureServer } from '../support/picture-server.ts';
 import { startTcpProxy, throughProxy } from '../support/tcp-proxy.ts';
 import { startTestStack, type TestStack } from '../support/test-stack.ts';
 import { startWorkerProcess, type WorkerProcess } from '../support/worker-process.ts';
@@ -142,4 +146,29 @@ test('SIGTERM ends a worker in time, with 0, while Redis is away', async () => {
 
   assert.equal(await exitCode, 0);
   await proxy.close();
+});
+
+test('a worker process fetches nothing from a private address, whatever its environment says', async () => {
+  const pictures = await startPictureServer(['127.0.0.1']);
+  const folder = await mkdtemp(join(tmpdir(), 'darkroom-ca-'));
+  await writeFile(join(folder, 'ca.pem'), pictures.ca);
+  const trusting = {
+    NODE_ENV: 'test',
+    NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem'),
+    NODE_TLS_REJECT_UNAUTHORIZED: '0',
+  };
+  const { waitForLine } = start(trusting);
+  await waitForLine('worker.started');
+
+  for (const host of ['127.0.0.1', '0x7f.1', '[::ffff:127.0.0.1]']) {
+    const id = await generations.submit('', { reference_images: [{ url: pictures.url(host, '/a.png') }] });
+    const row = await generations.waitForEnd(id);
+
+    assert.deepEqual([row.error_code, generations.calls(id)], ['reference_unreadable', 0]);
+    assert.match(String(row.error?.message), /^Reference image 1 \(.*\) has no public address\.$/);
+  }
+
+  assert.equal(pictures.connections().made, 0);
+  await pictures.close();
+  await rm(folder, { recursive: true });
 });
