@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import type { ReferenceImage } from '../shared/generation.ts';
 import { type Model, type Models, RESOLUTIONS, type Resolution } from '../shared/models.ts';
 import type { FieldError } from './api-error.ts';
+import { referenceImages } from './reference-images.ts';
 import { readBody } from './validation.ts';
 
 export const QUALITIES = ['standard', 'high', 'ultra'] as const;
@@ -53,6 +55,7 @@ const generateRequest = z.strictObject({
   format: z.enum(FORMATS).nullish(),
   resolution: z.enum(RESOLUTIONS).nullish(),
   model: z.string().max(100).nullish(),
+  reference_images: referenceImages,
   deadline_seconds: z.int().min(LIMITS.deadline_seconds.min).max(LIMITS.deadline_seconds.max).nullish(),
   metadata: metadata.optional(),
   dry_run: z.boolean().nullish(),
@@ -62,7 +65,7 @@ export type GenerateRequest = z.output<typeof generateRequest>;
 export type GenerateBody = z.input<typeof generateRequest>;
 
 /** The fields that are checked further, each null when it is not valid by itself: that is told already. */
-const { dataset_id, model, quality, resolution, aspect_ratio } = generateRequest.shape;
+const { dataset_id, model, quality, resolution, aspect_ratio, reference_images } = generateRequest.shape;
 const checkedFields = z
   .object({
     dataset_id: dataset_id.catch(null),
@@ -70,8 +73,16 @@ const checkedFields = z
     quality: quality.catch(null),
     resolution: resolution.catch(null),
     aspect_ratio: aspect_ratio.catch(null),
+    reference_images: reference_images.catch(null),
   })
-  .catch({ dataset_id: null, model: null, quality: null, resolution: null, aspect_ratio: null });
+  .catch({
+    dataset_id: null,
+    model: null,
+    quality: null,
+    resolution: null,
+    aspect_ratio: null,
+    reference_images: null,
+  });
 
 /** What a request asks for, with everything decided that it left open. */
 export type ImageSettings = {
@@ -83,10 +94,14 @@ export type ImageSettings = {
   deadlineSeconds: number;
 };
 
-/** `accepted` is null when there are errors. `datasetId` is worth looking up in either case: all errors are told at once. */
+/**
+ * `accepted` is null when there are errors. `datasetId` and `referenceImages` are worth looking at in either case: all
+ * errors are told at once.
+ */
 export type GenerateReading = {
   accepted: { request: GenerateRequest; settings: ImageSettings } | null;
   datasetId: string | null;
+  referenceImages: ReferenceImage[];
   errors: FieldError[];
 };
 
@@ -117,6 +132,7 @@ export function readGenerateRequest(body: unknown, models: Models): GenerateRead
       ? { request, settings: { model, aspectRatio, quality, resolution, estimatedCostUsd, deadlineSeconds } }
       : null,
     datasetId: fields.dataset_id ?? null,
+    referenceImages: fields.reference_images ?? [],
     errors,
   };
 }

@@ -4,8 +4,8 @@ import type { Models } from '../shared/models.ts';
 import { STYLES } from './compose-prompt.ts';
 import { isKnown } from './etag.ts';
 import { FORMATS, LIMITS, QUALITIES, RESOLUTION_OF_QUALITY } from './generate-request.ts';
-import { MOST_REFERENCE_IMAGES } from './plan-generation.ts';
 import { answerMethodNotAllowed } from './problem.ts';
+import { MOST_REFERENCE_IMAGES } from './reference-images.ts';
 
 /** `GET /ai/options`: what a request may ask for, and what it would cost. The same for everybody, until a restart. */
 export function createOptionsRoute(deps: { models: Models }): Router {

@@ -7,13 +7,11 @@ import type { IdentifyCaller } from './caller.ts';
 import { readIdempotencyKey } from './idempotency.ts';
 import { mustBeThere } from './image-route.ts';
 import { readPathId } from './path-id.ts';
-import { contentOf, type PlanGeneration } from './plan-generation.ts';
+import { type Content, contentOf, type PlanGeneration } from './plan-generation.ts';
 import { answerMethodNotAllowed } from './problem.ts';
 import { IMAGES_PATH } from './record.ts';
 
 const READ = { repeatForMs: 2_000 };
-/** A body with one of these asks for something else to be drawn. */
-const CONTENT_FIELDS = ['prompt', 'style', 'dataset_id', 'reference_images'];
 
 /**
  * `POST /ai/generated-images/{id}/regenerate`: a new image of the stored request, with what the body changes. As long as
@@ -36,10 +34,9 @@ export function createRegenerateRoute(deps: {
     const parent = mustBeThere(await deps.store.getGeneration(id, caller.scope, READ));
     const idempotency = readIdempotencyKey(req, caller);
     const changes = isObject(req.body) ? req.body : {};
-    const isSameContent = !CONTENT_FIELDS.some((name) => Object.hasOwn(changes, name));
     const body = isObject(req.body) ? { ...requestOf(parent, changes), ...changes } : req.body;
     const { dry_run: _, ...item } = await deps.plan(body, caller, {
-      stored: isSameContent ? contentOf(parent) : null,
+      stored: storedOf(parent, changes),
       more: idempotency.errors,
     });
     await deps.answerAccepted(req, res, caller, {
@@ -56,6 +53,14 @@ export function createRegenerateRoute(deps: {
     .post(deps.jsonBody, regenerate)
     .all(answerMethodNotAllowed('POST'));
   return router;
+}
+
+/** What of the image stays as it is: all of its content, its reference images, or nothing. */
+function storedOf(row: Generation, changes: Record<string, unknown>): Partial<Content> {
+  const isChanged = (...names: string[]) => names.some((name) => Object.hasOwn(changes, name));
+  if (isChanged('dataset_id', 'reference_images')) return {};
+  const content = contentOf(row);
+  return isChanged('prompt', 'style') ? { reference_images: content.reference_images } : content;
 }
 
 /** The request that the image came of. Another quality decides the resolution anew. */

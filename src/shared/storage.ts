@@ -4,7 +4,7 @@ import { usageSchema, warningSchema } from './generation.ts';
 import type { SupabaseClient } from './supabase.ts';
 
 export const IMAGES_BUCKET = 'generated-images';
-const BUCKETS = [IMAGES_BUCKET, 'dataset-images', 'logos', 'reference-images'];
+export const BUCKETS = [IMAGES_BUCKET, 'dataset-images', 'logos', 'reference-images'];
 
 /** So many objects of a folder are listed at most. */
 export const LISTED_AT_MOST = 100;
@@ -154,7 +154,7 @@ async function within<T>({ signal, timeoutMs = 60_000 }: Options, call: Promise<
 }
 
 /** Segments between single slashes, none of them `.` or `..`, and nothing that an address reads otherwise. */
-function isPlainPath(path: string): boolean {
+export function isPlainPath(path: string): boolean {
   const segments = path.split('/');
   return !/[%?#\\]/.test(path) && segments.every((segment) => !['', '.', '..'].includes(segment));
 }

@@ -47,6 +47,7 @@ const FIELDS = [
   'resolution',
   'model',
   'deadline_seconds',
+  'reference_images',
   'metadata',
   'dry_run',
   'name',

@@ -99,6 +99,24 @@ describe('an image made again', () => {
     assert.equal(bare.prompt_used, parent.prompt);
   });
 
+  it('keeps its reference images with another prompt, and gives them up for others', async () => {
+    const parent = await api.submit({
+      reference_images: ['reference-images/a.png', 'https://example.com/b.png'],
+    });
+    const imagesOf = async (id: string) => {
+      const [row] = await stack.sql('select reference_images from public.generated_images where id = $1', [
+        id,
+      ]);
+      return row?.reference_images;
+    };
+
+    const same = (await regenerate(parent.id, { prompt: 'A bakery' })).body;
+    const others = (await regenerate(parent.id, { reference_images: ['logos/c.png'] })).body;
+
+    assert.deepEqual(await imagesOf(same.id), await imagesOf(parent.id));
+    assert.deepEqual(await imagesOf(others.id), [{ bucket: 'logos', path: 'c.png' }]);
+  });
+
   it('takes another quality with the resolution that goes with it', async () => {
     const parent = await api.submit({ quality: 'standard' });
 
