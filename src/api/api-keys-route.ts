@@ -1,15 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { type Request, type RequestHandler, type Response, Router } from 'express';
 import { v7 as uuidv7 } from 'uuid';
-import { z } from 'zod';
 import type { ApiKey } from '../shared/api-key-store.ts';
 import { LIMIT_REACHED } from '../shared/caller-scope.ts';
 import { RpcError } from '../shared/rpc.ts';
 import type { Store } from '../shared/store.ts';
 import { ApiError, unauthorized } from './api-error.ts';
+import { type ApiKeyRecord, apiKeyRequest } from './api-key-schema.ts';
 import type { Caller, IdentifyCaller } from './caller.ts';
 import { hashOfSecret } from './find-api-key.ts';
-import { storableText } from './generate-request.ts';
 import { readPathId } from './path-id.ts';
 import { answerMethodNotAllowed } from './problem.ts';
 import { toRfc3339 } from './record.ts';
@@ -20,10 +19,6 @@ const SECRET_BYTES = 32;
 const HINT_LENGTH = 4;
 const WRITE = { repeatForMs: 5_000 };
 const READ = { repeatForMs: 2_000 };
-
-export const apiKeyRequest = z.strictObject({
-  name: storableText.trim().min(1).max(100),
-});
 
 /** `GET` and `POST /ai/api-keys`, `DELETE /ai/api-keys/{id}`: keys that scripts sign in with, as their user. */
 export function createApiKeysRoute(deps: {
@@ -89,7 +84,7 @@ export function createApiKeysRoute(deps: {
 }
 
 /** What is shown of a key; its secret only by the answer that makes it. */
-function toKeyRecord(key: ApiKey) {
+function toKeyRecord(key: ApiKey): ApiKeyRecord {
   return {
     id: key.id,
     name: key.name,

@@ -1,17 +1,14 @@
+import type { z } from 'zod';
 import type { NewGeneration } from '../shared/generation.ts';
 import { placeOf } from '../shared/queue-place.ts';
 import type { Store } from '../shared/store.ts';
 import type { ReadQueue } from './queue-snapshot.ts';
+import type { generationEstimate } from './record-schema.ts';
 
 const READ = { repeatForMs: 2_000 };
 
 /** What an image would cost and how long it would wait, were it submitted now. */
-export type EstimateGeneration = (item: NewGeneration) => Promise<{
-  dry_run: true;
-  estimated_cost_usd: number;
-  queue_position: number | null;
-  eta_seconds: number | null;
-}>;
+export type EstimateGeneration = (item: NewGeneration) => Promise<z.infer<typeof generationEstimate>>;
 
 export function createEstimateGeneration(deps: {
   store: Pick<Store, 'countLaneWaiting'>;

@@ -37,28 +37,49 @@ const metadata = z
         (fields) => Object.keys(fields).length <= LIMITS.metadata_keys,
         `has more than ${LIMITS.metadata_keys} keys`,
       )
+      .meta({
+        maxProperties: LIMITS.metadata_keys,
+        description: 'Your own strings; history filters by them.',
+      })
       .nullish(),
   );
 
 /** The body of `POST /ai/generate`. Null means not given, everywhere. */
-const generateRequest = z.strictObject({
+export const generateRequest = z.strictObject({
   prompt: storableText
     .refine((prompt) => prompt.trim() !== '', 'is empty')
     .refine(
       (prompt) => [...prompt.trim()].length <= LIMITS.prompt_characters,
       `is longer than ${LIMITS.prompt_characters} characters`,
-    ),
+    )
+    .meta({
+      description: `At most ${LIMITS.prompt_characters} characters, white space around them not counted.`,
+    }),
   dataset_id: z.guid().nullish(),
-  style: storableText.trim().min(1).max(LIMITS.style_characters).nullish(),
-  aspect_ratio: z.string().max(10).nullish(),
-  quality: z.enum(QUALITIES).nullish(),
-  format: z.enum(FORMATS).nullish(),
+  style: storableText.trim().min(1).max(LIMITS.style_characters).nullish().meta({
+    description: 'A style of `GET /ai/options`, or your own words.',
+  }),
+  aspect_ratio: z.string().max(10).nullish().meta({
+    description: 'One that the model has; `1:1` when not given.',
+  }),
+  quality: z.enum(QUALITIES).nullish().meta({
+    description: 'Chooses the resolution, unless that is given; `standard` when not given.',
+  }),
+  format: z.enum(FORMATS).nullish().meta({ description: 'Without it the model’s own bytes are kept.' }),
   resolution: z.enum(RESOLUTIONS).nullish(),
   model: z.string().max(100).nullish(),
-  reference_images: referenceImages,
-  deadline_seconds: z.int().min(LIMITS.deadline_seconds.min).max(LIMITS.deadline_seconds.max).nullish(),
+  reference_images: referenceImages.meta({
+    description: 'https addresses, and `bucket/path` in Storage; sent after the images of the dataset.',
+    override: { type: ['array', 'null'], items: { type: 'string' }, maxItems: 14 },
+  }),
+  deadline_seconds: z
+    .int()
+    .min(LIMITS.deadline_seconds.min)
+    .max(LIMITS.deadline_seconds.max)
+    .nullish()
+    .meta({ description: `When to give up; ${LIMITS.deadline_seconds.default} when not given.` }),
   metadata: metadata.optional(),
-  dry_run: z.boolean().nullish(),
+  dry_run: z.boolean().nullish().meta({ description: 'Only tell what it would cost and how long it waits.' }),
 });
 export type GenerateRequest = z.output<typeof generateRequest>;
 /** What a client sends. */

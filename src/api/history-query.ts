@@ -14,6 +14,8 @@ const whole = z
   .regex(/^-?\d{1,9}$/, 'is no whole number')
   .transform(Number);
 const list = z.string().transform((text) => text.split(','));
+/** How OpenAPI calls a comma list. */
+const COMMA_LIST = { param: { style: 'form', explode: false } } as const;
 const time = z.iso.datetime({ offset: true, error: 'is no RFC 3339 time' });
 
 /** The query of `GET /ai/generated-images`, without its `metadata.<key>` filters, whose names are the caller's. */
@@ -23,8 +25,11 @@ export const historyQuery = z.strictObject({
   cursor: cursor.optional(),
   order: z.enum(['desc', 'asc']).default('desc'),
   include_total: z.stringbool({ truthy: ['true'], falsy: ['false'], case: 'sensitive' }).default(false),
-  status: list.pipe(z.array(z.enum(STATUSES)).max(STATUSES.length)).optional(),
-  ids: list.pipe(z.array(z.guid()).max(MOST_IDS)).optional(),
+  status: list
+    .pipe(z.array(z.enum(STATUSES)).max(STATUSES.length))
+    .optional()
+    .meta(COMMA_LIST),
+  ids: list.pipe(z.array(z.guid()).max(MOST_IDS)).optional().meta(COMMA_LIST),
   dataset_id: z.guid().optional(),
   batch_id: z.guid().optional(),
   root_id: z.guid().optional(),

@@ -4,7 +4,7 @@ import type { NewGeneration } from '../shared/generation.ts';
 import type { FieldError } from './api-error.ts';
 import type { Caller } from './caller.ts';
 
-const LONGEST_KEY = 255;
+export const LONGEST_KEY = 255;
 const HEADER = 'Idempotency-Key';
 
 type KeyFields = Pick<NewGeneration, 'idempotency_scope' | 'idempotency_key' | 'request_hash'>;

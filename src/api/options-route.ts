@@ -4,6 +4,7 @@ import type { Models } from '../shared/models.ts';
 import { STYLES } from './compose-prompt.ts';
 import { isKnown } from './etag.ts';
 import { FORMATS, LIMITS, QUALITIES, RESOLUTION_OF_QUALITY } from './generate-request.ts';
+import type { GenerationOptions } from './options-schema.ts';
 import { answerMethodNotAllowed } from './problem.ts';
 import { MOST_REFERENCE_IMAGES } from './reference-images.ts';
 
@@ -25,7 +26,7 @@ export function createOptionsRoute(deps: { models: Models }): Router {
   return router;
 }
 
-export function toOptions(models: Models) {
+export function toOptions(models: Models): GenerationOptions {
   const all = [...models.byId.values()];
   return {
     styles: Object.entries(STYLES).map(([id, description]) => ({ id, description })),
@@ -42,5 +43,3 @@ export function toOptions(models: Models) {
     limits: { ...LIMITS, reference_images: MOST_REFERENCE_IMAGES },
   };
 }
-
-export type Options = ReturnType<typeof toOptions>;

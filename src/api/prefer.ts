@@ -1,6 +1,6 @@
 import type { Request, Response } from 'express';
 
-const LONGEST_WAIT_S = 55;
+export const LONGEST_WAIT_S = 55;
 const WAIT = /(?:^|[,;])\s*wait\s*=\s*"?(\d{1,9})"?\s*(?=$|[,;])/i;
 
 /**

@@ -1,6 +1,7 @@
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import { RpcError } from '../shared/rpc.ts';
 import { API_ERRORS, ApiError } from './api-error.ts';
+import type { ProblemDetails } from './problem-schema.ts';
 
 const RETRY_AFTER_S = 5;
 
@@ -43,13 +44,13 @@ function sendProblem(req: Request, res: Response, error: ApiError): void {
       title: API_ERRORS[error.code].title,
       status: error.status,
       detail: error.message,
-      instance: error.instance ?? req.originalUrl.split('?')[0],
+      instance: error.instance ?? String(req.originalUrl.split('?')[0]),
       code: error.code,
       retryable,
       retry_after_seconds: retryAfter,
-      request_id: req.id,
+      request_id: String(req.id),
       errors: error.errors,
-    });
+    } satisfies ProblemDetails);
 }
 
 function toApiError(error: unknown): ApiError {

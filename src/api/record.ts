@@ -1,5 +1,6 @@
 import type { Generation, Warning } from '../shared/generation.ts';
 import { placeOf, type QueueSnapshot } from '../shared/queue-place.ts';
+import type { ImageRecord } from './record-schema.ts';
 
 export const IMAGES_PATH = '/ai/generated-images';
 
@@ -8,7 +9,7 @@ export const IMAGES_PATH = '/ai/generated-images';
  *
  * @param queue where waiting images stand; null when that is not known
  */
-export function toRecord(row: Generation, queue: QueueSnapshot | null, now: Date) {
+export function toRecord(row: Generation, queue: QueueSnapshot | null, now: Date): ImageRecord {
   return {
     id: row.id,
     image_url: row.image_url,
@@ -57,8 +58,6 @@ export function toRecord(row: Generation, queue: QueueSnapshot | null, now: Date
   };
 }
 
-export type ImageRecord = ReturnType<typeof toRecord>;
-
 /** With no worker alive there is no ETA, and the caller should know why. */
 function queueWarnings(row: Generation, queue: QueueSnapshot | null): Warning[] {
   if (!isActive(row) || queue?.slots !== 0) return [];
@@ -66,7 +65,7 @@ function queueWarnings(row: Generation, queue: QueueSnapshot | null): Warning[] 
 }
 
 /** Only an end has an error; what a row keeps of a failed attempt before that is for its worker. */
-function toRecordError(row: Generation) {
+function toRecordError(row: Generation): ImageRecord['error'] {
   if (!row.error || (row.status !== 'failed' && row.status !== 'expired')) return null;
   return {
     code: row.error.code,

@@ -2,7 +2,8 @@ import type { Response } from 'express';
 import type { Generation } from '../shared/generation.ts';
 import { etagOf } from './etag.ts';
 import type { ReadQueue } from './queue-snapshot.ts';
-import { type ImageRecord, isActive, toRecord } from './record.ts';
+import { isActive, toRecord } from './record.ts';
+import type { ImageRecord } from './record-schema.ts';
 
 const LONGEST_POLL_HINT_S = 30;
 

@@ -1,4 +1,4 @@
-import type { Options } from '../api/options-route.ts';
+import type { GenerationOptions } from '../api/options-schema.ts';
 import { createSend } from './http.ts';
 import { createImages } from './images.ts';
 
@@ -20,7 +20,7 @@ export function createDarkroomClient({ baseUrl, token, fetch: given }: ClientOpt
   return {
     ...createImages(send),
     /** What a request may ask for, with prices and limits. */
-    options: async () => (await send('GET', '/ai/options')).body as Options,
+    options: async () => (await send('GET', '/ai/options')).body as GenerationOptions,
   };
 }
 

@@ -1,5 +1,5 @@
 import type { GenerateBody } from '../api/generate-request.ts';
-import type { ImageRecord } from '../api/record.ts';
+import type { ImageRecord } from '../api/record-schema.ts';
 import { type CallOptions, type Send, sleep } from './http.ts';
 
 const IMAGES = '/ai/generated-images';

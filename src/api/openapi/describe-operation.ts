@@ -1,0 +1,100 @@
+import type { z } from 'zod';
+import type { ZodOpenApiOperationObject, ZodOpenApiResponseObject } from 'zod-openapi';
+import { API_ERRORS, type ApiErrorCode } from '../api-error.ts';
+import { type ProblemDetails, problemDetails } from '../problem-schema.ts';
+import { pickHeaders, type ResponseHeader, requestHeaders, responseHeaders } from './headers.ts';
+import type { Answer, Operation } from './operation.ts';
+import { SECURITY_OF } from './security.ts';
+
+/** The operation in the words of OpenAPI. */
+export function describeOperation(operation: Operation, tag: string): ZodOpenApiOperationObject {
+  const { operationId, summary, description, pathParams, query, headers = [], body } = operation;
+  return {
+    operationId,
+    summary,
+    ...(description && { description }),
+    tags: [tag],
+    security: SECURITY_OF[operation.access] as Record<string, string[]>[],
+    requestParams: {
+      ...(pathParams && { path: pathParams }),
+      ...(query && { query }),
+      header: pickHeaders(requestHeaders, [...headers, 'Request-Id']),
+    },
+    ...(body && {
+      requestBody: {
+        required: true,
+        content: { 'application/json': { schema: body.schema, example: body.example } },
+      },
+    }),
+    responses: describeResponses(operation),
+  };
+}
+
+/** The codes of an operation's refusals, by their status. */
+export function codesByStatus(operation: Operation): Map<number, ApiErrorCode[]> {
+  return Map.groupBy(operation.refusals, (code) => API_ERRORS[code].status);
+}
+
+function describeResponses(
+  operation: Operation,
+): Record<`${2 | 3 | 4 | 5}${string}`, ZodOpenApiResponseObject> {
+  const answers = Object.entries(operation.answers).map(([status, answer]) => [
+    status,
+    describeAnswer(answer),
+  ]);
+  const refusals = [...codesByStatus(operation)].map(([status, codes]) => [
+    String(status),
+    describeRefusal(codes, operation.path),
+  ]);
+  return Object.fromEntries([...answers, ...refusals]);
+}
+
+function describeAnswer(answer: Answer): ZodOpenApiResponseObject {
+  const { description, schema, contentType = 'application/json', example } = answer;
+  return {
+    description,
+    headers: headersOfAnswer(answer),
+    ...(schema && { content: { [contentType]: { schema, ...(example !== undefined && { example }) } } }),
+  };
+}
+
+export function headersOfAnswer({ headers = [], someHeaders }: Answer): z.ZodObject {
+  return pickHeaders(responseHeaders, ['Request-Id', ...headers], someHeaders);
+}
+
+export function headersOfRefusal(status: number): z.ZodObject {
+  const own: ResponseHeader[] = status === 401 ? ['WWW-Authenticate'] : [];
+  const retry: ResponseHeader[] = [404, 409, 429, 503].includes(status) ? ['Retry-After'] : [];
+  return pickHeaders(responseHeaders, ['Request-Id', ...own, ...retry]);
+}
+
+function describeRefusal(codes: ApiErrorCode[], path: string): ZodOpenApiResponseObject {
+  const status = codes[0] ? API_ERRORS[codes[0]].status : 500;
+  return {
+    description: codes.map((code) => `\`${code}\`: ${API_ERRORS[code].title}.`).join(' '),
+    headers: headersOfRefusal(status),
+    content: {
+      'application/problem+json': {
+        schema: problemDetails,
+        examples: Object.fromEntries(codes.map((code) => [code, { value: exampleOf(code, path) }])),
+      },
+    },
+  };
+}
+
+function exampleOf(code: ApiErrorCode, path: string): ProblemDetails {
+  const { status, title } = API_ERRORS[code];
+  const isField = code === 'validation_failed';
+  return {
+    type: 'about:blank',
+    title,
+    status,
+    detail: isField ? 'Not valid: /style.' : `${title}.`,
+    instance: path,
+    code,
+    retryable: [409, 429, 503].includes(status),
+    retry_after_seconds: [409, 429, 503].includes(status) || code === 'image_not_ready' ? 5 : null,
+    request_id: 'nightly-17',
+    errors: isField ? [{ pointer: '/style', code: 'too_big', detail: 'Too long.' }] : [],
+  };
+}

@@ -1,0 +1,48 @@
+import type { z } from 'zod';
+import type { ApiErrorCode } from '../api-error.ts';
+import type { RequestHeader, ResponseHeader } from './headers.ts';
+
+/** One way in which an operation answers that is no refusal. */
+export type Answer = {
+  description: string;
+  /** None: no body. */
+  schema?: z.ZodType;
+  /** `application/json` unless told otherwise. */
+  contentType?: string;
+  /** Beside `Request-Id`, which every answer has. */
+  headers?: ResponseHeader[];
+  /** Those that only some of these answers have. */
+  someHeaders?: ResponseHeader[];
+  example?: unknown;
+};
+
+/** What one method of one path does. The document shows it, and the tests hold every answer to it. */
+export type Operation = {
+  method: 'get' | 'post' | 'put' | 'patch' | 'delete';
+  /** With parameters in braces. */
+  path: string;
+  operationId: string;
+  summary: string;
+  description?: string;
+  /** Which of the schemes in security.ts open it. */
+  access: 'nobody asked' | 'anonymous or any' | 'users and admins' | 'users';
+  pathParams?: z.ZodObject;
+  query?: z.ZodObject;
+  headers?: RequestHeader[];
+  body?: { schema: z.ZodType; example: unknown };
+  answers: Record<number, Answer>;
+  /** Every code that it refuses with; the statuses follow from them. 405 belongs to no operation. */
+  refusals: ApiErrorCode[];
+};
+
+export type Resource = { tag: string; description: string; operations: Operation[] };
+
+/** What reading a JSON body may end with. */
+export const BODY_REFUSALS: ApiErrorCode[] = [
+  'malformed_json',
+  'payload_too_large',
+  'unsupported_media_type',
+  'validation_failed',
+];
+/** Of whatever looks at the caller and asks the database. */
+export const CALLER_REFUSALS: ApiErrorCode[] = ['unauthorized', 'internal', 'temporarily_unavailable'];

@@ -1,0 +1,33 @@
+import type { Operation } from './operation.ts';
+
+/** All of them are bearer tokens, told apart by how they look. */
+export const SECURITY_SCHEMES = {
+  userToken: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: 'The access token of a Supabase user: their own images.',
+  },
+  apiKey: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'dk_…',
+    description: 'A key of `POST /ai/api-keys`, for scripts: acts as its user.',
+  },
+  serviceKey: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'service role key',
+    description: 'The service key of the project: an admin, who sees everything.',
+  },
+} as const;
+
+type Requirement = Partial<Record<keyof typeof SECURITY_SCHEMES, string[]>>;
+
+/** `{}` is nobody in particular: a deployment may refuse that with 401 where it costs money. */
+export const SECURITY_OF: Record<Operation['access'], Requirement[]> = {
+  'nobody asked': [],
+  'anonymous or any': [{}, { userToken: [] }, { apiKey: [] }, { serviceKey: [] }],
+  'users and admins': [{ userToken: [] }, { serviceKey: [] }],
+  users: [{ userToken: [] }],
+};
