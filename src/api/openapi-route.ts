@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
 import { Router } from 'express';
-import { isKnown } from './etag.ts';
+import { contentTag, isKnown } from './etag.ts';
 import { createOpenApiDocument } from './openapi/document.ts';
 import { answerMethodNotAllowed } from './problem.ts';
 
@@ -9,7 +8,7 @@ export function createOpenApiRoute(): Router {
   let written: { body: string; etag: string } | undefined;
   const write = () => {
     const body = JSON.stringify(createOpenApiDocument());
-    return { body, etag: `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"` };
+    return { body, etag: contentTag(body) };
   };
 
   const router = Router();

@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
 import { Router } from 'express';
 import type { Models } from '../shared/models.ts';
 import { STYLES } from './compose-prompt.ts';
-import { isKnown } from './etag.ts';
+import { contentTag, isKnown } from './etag.ts';
 import { FORMATS, LIMITS, QUALITIES, RESOLUTION_OF_QUALITY } from './generate-request.ts';
 import type { GenerationOptions } from './options-schema.ts';
 import { answerMethodNotAllowed } from './problem.ts';
@@ -12,7 +11,7 @@ import { MOST_REFERENCE_IMAGES } from './reference-images.ts';
 export function createOptionsRoute(deps: { models: Models }): Router {
   const options = toOptions(deps.models);
   const body = JSON.stringify(options);
-  const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
+  const etag = contentTag(body);
 
   const router = Router();
   router

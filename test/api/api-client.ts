@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { TestStack } from '../support/test-stack.ts';
+import { checkAnswer } from './contract.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: what comes over the wire has whatever shape the test then asserts
 export type Json = any;
@@ -9,7 +10,10 @@ export const GENERATE = '/ai/generate';
 export const IMAGES = '/ai/generated-images';
 export const UNKNOWN_ID = '0198b8a0-1111-7222-8333-444455556666';
 
-/** The API over plain HTTP, as one caller: without a token, nobody in particular. */
+/**
+ * The API over plain HTTP, as one caller: without a token, nobody in particular. Every answer is held to the OpenAPI
+ * document, so that each test of the API is one of its contract.
+ */
 export function createApiClient(url: string, token?: string) {
   const authorization: Record<string, string> =
     token === undefined ? {} : { authorization: `Bearer ${token}` };
@@ -22,6 +26,8 @@ export function createApiClient(url: string, token?: string) {
     });
     const { status, headers } = response;
     const text = await response.text();
+    // Behind a redirect somebody else answers.
+    if (!response.redirected) checkAnswer(method, path, { status, headers, text });
     const isJson = /json/.test(headers.get('content-type') ?? '') && text !== '';
     return { status, headers, text, body: isJson ? JSON.parse(text) : null };
   };

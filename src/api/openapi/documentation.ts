@@ -31,8 +31,15 @@ export const documentation: Resource = {
       operationId: 'getDocumentationPage',
       summary: 'Browse this document',
       access: 'nobody asked',
+      headers: ['If-None-Match'],
       answers: {
-        200: { description: 'The page, at `/docs/`.', schema: page, contentType: 'text/html' },
+        200: {
+          description: 'The page, at `/docs/`.',
+          schema: page,
+          contentType: 'text/html',
+          headers: ['ETag'],
+        },
+        304: { description: 'You have it as it is.', headers: ['ETag'] },
         301: { description: 'To `/docs/`, where its files are beside it.', headers: ['Location'] },
       },
       refusals: [],

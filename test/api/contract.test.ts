@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { after, before, describe, it } from 'node:test';
+import type { ApiErrorCode } from '../../src/api/api-error.ts';
+import type { Operation } from '../../src/api/openapi/operation.ts';
+import { startTestStack, type TestStack } from '../support/test-stack.ts';
+import { waitForEnd } from '../support/wait-for-end.ts';
+import { type ApiClient, createApiClient, type Json, UNKNOWN_ID } from './api-client.ts';
+import { documentedAnswers, OPERATIONS, seenAnswers } from './contract.ts';
+import { type Fate, type RpcProxy, startRpcProxy } from './rpc-proxy.ts';
+
+/** Nothing answers them yet. */
+const NOT_YET = new Set(['generateImage 429 rate_limited', 'regenerateImage 429 rate_limited']);
+
+/** The SQL function without which an operation does not come about. */
+const FUNCTION_OF: Record<string, string> = {
+  generateImage: 'submit_generations',
+  regenerateImage: 'submit_generations',
+  listImages: 'search_generations',
+  getImage: 'get_generation',
+  getImageFile: 'get_generation',
+  deleteImage: 'delete_generation',
+  cancelImage: 'cancel_generation',
+  listApiKeys: 'list_api_keys',
+  createApiKey: 'create_api_key',
+  revokeApiKey: 'revoke_api_key',
+};
+
+let stack: TestStack;
+let proxy: RpcProxy;
+let url: string;
+let token: string;
+let user: ApiClient;
+let pending: Json;
+before(async () => {
+  stack = await startTestStack();
+  proxy = await startRpcProxy(stack.supabaseUrl);
+  ({ url } = await stack.startApi({
+    SUPABASE_URL: proxy.url,
+    SUPABASE_JWT_ISSUER: `${stack.supabaseUrl}/auth/v1`,
+  }));
+  ({ token } = await stack.createUser());
+  user = createApiClient(url, token);
+  pending = await user.submit();
+});
+after(async () => {
+  await proxy.close();
+  await stack.stop();
+});
+
+type Asked = {
+  id?: string;
+  query?: string;
+  body?: unknown;
+  raw?: string;
+  headers?: Record<string, string>;
+  api?: ApiClient;
+};
+
+/** One request of an operation: what its document gives as an example, but for what is asked. */
+function ask(operation: Operation, asked: Asked = {}) {
+  const { id = pending.id, query = '', api = user } = asked;
+  const body = asked.raw ?? JSON.stringify(asked.body ?? operation.body?.example);
+  return api.send(operation.method.toUpperCase(), operation.path.replace(/\{\w+\}/, id) + query, {
+    ...(operation.body && { body }),
+    redirect: 'manual',
+    headers: { ...(operation.body && { 'content-type': 'application/json' }), ...asked.headers },
+  });
+}
+
+function operationOf(operationId: string): Operation {
+  const found = OPERATIONS.find((one) => one.operationId === operationId);
+  assert.ok(found, operationId);
+  return found;
+}
+
+async function createKey(): Promise<Json> {
+  return (await ask(operationOf('createApiKey'))).body;
+}
+
+async function deletedImage(): Promise<string> {
+  const { id } = await user.submit();
+  await ask(operationOf('deleteImage'), { id });
+  return id;
+}
+
+const refusal = (code: string): Fate => {
+  const body = JSON.stringify({ code, message: '', details: null, hint: null });
+  return () => ({ status: 400, headers: { 'content-type': 'application/json' }, body });
+};
+const outcome =
+  (name: string): Fate =>
+  ({ args }) => ({
+    status: 200,
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(JSON.parse(args).p_items.map(({ id }: Json) => ({ asked_id: id, outcome: name }))),
+  });
+
+async function askWhile(fate: Fate, operation: Operation, asked: Asked = {}) {
+  proxy.decide(FUNCTION_OF[operation.operationId] ?? '', fate);
+  await ask(operation, asked);
+  proxy.restore();
+}
+
+/** How to be refused with each code. */
+const REFUSE: Partial<Record<ApiErrorCode, (operation: Operation) => Promise<unknown>>> = {
+  malformed_json: (operation) => ask(operation, { raw: '{' }),
+  unsupported_media_type: (operation) => ask(operation, { headers: { 'content-type': 'text/plain' } }),
+  payload_too_large: (operation) => ask(operation, { body: { name: 'x'.repeat(300_000) } }),
+  validation_failed: (operation) => ask(operation, { body: { no_such_field: 1 }, query: '?limit=0' }),
+  unauthorized: (operation) => ask(operation, { api: createApiClient(url, 'no.good.token') }),
+  not_found: (operation) => ask(operation, { id: UNKNOWN_ID }),
+  image_not_ready: (operation) => ask(operation),
+  internal: (operation) => askWhile(refusal('XX000'), operation),
+  temporarily_unavailable: (operation) => askWhile(refusal('57014'), operation),
+  queue_full: (operation) => askWhile(outcome('queue_full'), operation),
+  idempotency_in_progress: (operation) =>
+    askWhile(refusal('55P03'), operation, { headers: { 'idempotency-key': randomUUID() } }),
+  async gone(operation) {
+    if (operation.pathParams) await ask(operation, { id: await deletedImage() });
+    else await askWhile(outcome('gone'), operation);
+  },
+  async idempotency_key_reused(operation) {
+    const headers = { 'idempotency-key': randomUUID() };
+    await ask(operation, { headers });
+    await ask(operation, { headers, body: { ...(operation.body?.example as object), style: 'anime' } });
+  },
+  async forbidden(operation) {
+    const api = operation.query ? user : createApiClient(url, (await createKey()).secret);
+    await ask(operation, { query: operation.query ? `?user_id=${UNKNOWN_ID}` : '', api });
+  },
+};
+
+describe('every refusal of', () => {
+  for (const operation of OPERATIONS.filter(({ refusals }) => refusals.length > 0)) {
+    it(`${operation.operationId} is as the document has it`, async () => {
+      for (const code of operation.refusals) await REFUSE[code]?.(operation);
+
+      assert.deepEqual(
+        documentedAnswers(operation)
+          .filter((one) => one.split(' ').length === 3)
+          .filter((one) => !seenAnswers.has(one) && !NOT_YET.has(one)),
+        [],
+      );
+    });
+  }
+});
+
+describe('every answer', () => {
+  it('about an image is as the document has it', async () => {
+    const get = operationOf('getImage');
+    const etag = (await ask(get)).headers.get('etag') ?? '';
+    await ask(get, { headers: { 'if-none-match': etag } });
+    await ask(operationOf('listImages'), { query: '?limit=1&include_total=true' });
+    await ask(operationOf('cancelImage'));
+    await ask(operationOf('generateImage'), { body: { prompt: 'A fox', dry_run: true } });
+  });
+
+  it('about an image that a worker makes is as the document has it', async () => {
+    const worker = await stack.startWorker();
+    const key = randomUUID();
+    const held = await user.submit({ prompt: `A harbour [[sim:key=${key}; fault=hold:ok]]` });
+    await stack.gemini.control.waitForCall(key);
+    await ask(operationOf('cancelImage'), { id: held.id });
+    const { id } = await user.submit({ prompt: 'A harbour [[sim:bytes=1024]]' });
+    await waitForEnd(url, id, token);
+    await ask(operationOf('getImage'), { id });
+    await ask(operationOf('getImageFile'), { id });
+    await ask(operationOf('regenerateImage'), { id, headers: { prefer: 'wait=50' }, body: {} });
+    await ask(operationOf('generateImage'), {
+      headers: { prefer: 'wait=50' },
+      body: { prompt: 'A harbour [[sim:bytes=1024]]' },
+    });
+    await worker.stop();
+  });
+
+  it('about API keys is as the document has it', async () => {
+    const { id } = await createKey();
+    await ask(operationOf('listApiKeys'));
+    await ask(operationOf('revokeApiKey'), { id });
+  });
+
+  it('about the deployment is as the document has it', async () => {
+    await ask(operationOf('getHealth'));
+    await ask(operationOf('getReadiness'));
+    proxy.decide('list_missing_functions', refusal('XX000'));
+    await ask(operationOf('getReadiness'));
+    proxy.restore();
+    for (const name of ['getOptions', 'getOpenApiDocument', 'getDocumentationFile']) {
+      const { headers } = await ask(operationOf(name), { id: 'swagger-ui.css' });
+      const known = { 'if-none-match': headers.get('etag') ?? '' };
+      await ask(operationOf(name), { id: 'swagger-ui.css', headers: known });
+    }
+    await ask(operationOf('getDocumentationPage'));
+    const page = await user.get('/docs/');
+    await user.get('/docs/', { 'if-none-match': page.headers.get('etag') ?? '' });
+  });
+});
+
+it('everything that the document says was answered in this file', () => {
+  const missing = OPERATIONS.flatMap(documentedAnswers).filter((one) => !seenAnswers.has(one));
+
+  assert.deepEqual(missing, [...NOT_YET]);
+});
