@@ -118,6 +118,18 @@ export function createDatasetStore(rpc: Rpc) {
         rpc('add_dataset_image', { p_id: datasetId, p_image: image, ...scopeArgs(caller) }, options),
       ),
 
+    /** All of them or none. @throws RpcError as addDatasetImage does */
+    addDatasetImages: (
+      datasetId: string,
+      images: NewDatasetImage[],
+      caller: CallerScope,
+      options: CallOptions,
+    ): Promise<Dataset | null> =>
+      one(
+        datasetSchema,
+        rpc('add_dataset_images', { p_id: datasetId, p_images: images, ...scopeArgs(caller) }, options),
+      ),
+
     removeDatasetImage: (
       datasetId: string,
       imageId: string,

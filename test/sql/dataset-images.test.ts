@@ -78,6 +78,22 @@ test('of two images for the last place one is refused', async () => {
   assert.equal((await datasets.get(id, USER))?.images.length, MOST);
 });
 
+test('images that are added together are all in, in their order, or none is', async () => {
+  const { id, imageIds } = await addWithImages(MOST - 3);
+  const three = Array.from({ length: 3 }, () => randomUUID() as string);
+
+  assert.equal(await errorCode(datasets.addImages(id, USER, [...three, randomUUID()])), 'DRMAX');
+  assert.equal((await datasets.get(id, USER))?.images.length, MOST - 3);
+  const added = await datasets.addImages(id, USER, three);
+
+  assert.deepEqual(
+    added?.images.map((image) => image.id),
+    [...imageIds, ...three],
+  );
+  assert.deepEqual(await datasets.addImages(id, USER, three), added);
+  assert.equal(await datasets.addImages(id, randomUUID(), three), undefined);
+});
+
 test('a submit that refers to a dataset does not wait for an image that is being added', async () => {
   const { id } = await addWithImages(1);
 

@@ -43,6 +43,18 @@ export function createDatasets(db: SqlDatabase) {
   return {
     create,
     addImage,
+    addImages: (id: string, userId: string | null, imageIds: string[]) => {
+      const images = imageIds.map((imageId) => ({
+        id: imageId,
+        storage_path: `${userId}/${id}/${imageId}.png`,
+        mime_type: 'image/png',
+      }));
+      return call(
+        'add_dataset_images',
+        { p_id: id, p_images: JSON.stringify(images), ...scope(userId, false) },
+        db.service,
+      );
+    },
     /** One that is surely there. */
     async add(userId: string | null, fields = {}): Promise<DatasetRow> {
       const dataset = await create(userId, fields, { admin: userId === null });
