@@ -1,6 +1,7 @@
 /** The codes of refusals, with the status and the title that go with each. */
 export const API_ERRORS = {
   malformed_json: { status: 400, title: 'The body is no JSON' },
+  malformed_multipart: { status: 400, title: 'The body is no multipart form' },
   unauthorized: { status: 401, title: 'Not signed in' },
   forbidden: { status: 403, title: 'Not allowed' },
   not_found: { status: 404, title: 'Not found' },

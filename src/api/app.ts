@@ -13,6 +13,9 @@ import { ApiError } from './api-error.ts';
 import { createApiKeysRoute } from './api-keys-route.ts';
 import type { IdentifyCaller } from './caller.ts';
 import type { Changes } from './changes.ts';
+import { createDatasetAccess } from './dataset-access.ts';
+import { createDatasetFilesRoute } from './dataset-files-route.ts';
+import { createDatasetsRoute } from './datasets-route.ts';
 import { createDocsRoute } from './docs-route.ts';
 import { createEstimateGeneration } from './estimate-generation.ts';
 import { createGenerateRoute } from './generate-route.ts';
@@ -26,6 +29,7 @@ import { answerNotFound, answerProblem } from './problem.ts';
 import type { ReadQueue } from './queue-snapshot.ts';
 import { createRegenerateRoute } from './regenerate-route.ts';
 import { createRequestLog } from './request-log.ts';
+import { createStoreFiles } from './store-files.ts';
 import type { Submit } from './submitter.ts';
 import { createWaitForImage } from './wait-for-image.ts';
 
@@ -83,6 +87,8 @@ export function createApp(deps: AppDeps): Express {
   app.use(createRegenerateRoute(parts));
   app.use(createImageRoute(parts));
   app.use(createApiKeysRoute(parts));
+  app.use(createDatasetsRoute(parts));
+  app.use(createDatasetFilesRoute(parts));
   app.use(answerNotFound);
   app.use(answerProblem);
   return app;
@@ -97,6 +103,8 @@ function createParts(deps: AppDeps) {
     plan: createPlanGeneration(deps),
     estimate: createEstimateGeneration(deps),
     answerAccepted: createAnswerAccepted({ ...deps, waitForImage }),
+    datasetAccess: createDatasetAccess(deps),
+    storeFiles: createStoreFiles(deps),
     jsonBody: readJsonBody(),
   };
 }

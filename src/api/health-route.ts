@@ -10,6 +10,7 @@ const NEEDED_FUNCTIONS = [
   'get_generation',
   'search_generations',
   'get_dataset_context',
+  'add_dataset_images',
 ];
 
 type State = 'up' | 'down';

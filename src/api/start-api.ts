@@ -15,6 +15,7 @@ import { openPromptRedis } from './prompt-redis.ts';
 import { createReadQueue } from './queue-snapshot.ts';
 import { createRateLimit } from './rate-limit.ts';
 import { createSubmit } from './submitter.ts';
+import { sweepUploadFolders } from './upload-folders.ts';
 import { createVerifyToken } from './verify-token.ts';
 
 /** One API process, put together and listening. It waits for no dependency: /readyz tells how they are. */
@@ -22,6 +23,7 @@ export async function startApi(
   config: ApiConfig,
   log: Logger,
 ): Promise<{ url: string; stop(): Promise<void> }> {
+  sweepUploadFolders().catch((error: unknown) => log.warn({ err: error }, 'uploads.not_swept'));
   const connections = openConnections(config, log);
   const { store, release, failpoint } = connections;
   const submit = createSubmit(store);

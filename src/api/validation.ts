@@ -9,8 +9,7 @@ export function readBody<Schema extends z.ZodType>(
   // Without its input an issue does not tell a field that is missing from one of the wrong type.
   const parsed = schema.safeParse(body, { reportInput: true });
   if (parsed.success) return { data: parsed.data, errors: [] };
-  const toPointer = (path: PropertyKey[]) => path.map((key) => `/${escapeKey(key)}`).join('');
-  return { data: null, errors: toFieldErrors(parsed.error, toPointer) };
+  return { data: null, errors: toFieldErrors(parsed.error, pointerOf) };
 }
 
 /** The query as its schema reads it. @throws ApiError validation_failed that names every bad field as `?name` */
@@ -46,4 +45,6 @@ function toFieldErrors(error: z.ZodError, toPointer: (path: PropertyKey[]) => st
 }
 
 /** RFC 6901. */
+export const pointerOf = (path: PropertyKey[]) => path.map((key) => `/${escapeKey(key)}`).join('');
+
 const escapeKey = (key: PropertyKey) => String(key).replaceAll('~', '~0').replaceAll('/', '~1');

@@ -1,10 +1,13 @@
+import { createReadStream } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { usageSchema, warningSchema } from './generation.ts';
 import type { SupabaseClient } from './supabase.ts';
 
 export const IMAGES_BUCKET = 'generated-images';
-export const BUCKETS = [IMAGES_BUCKET, 'dataset-images', 'logos', 'reference-images'];
+export const DATASET_IMAGES_BUCKET = 'dataset-images';
+export const LOGOS_BUCKET = 'logos';
+export const BUCKETS = [IMAGES_BUCKET, DATASET_IMAGES_BUCKET, LOGOS_BUCKET, 'reference-images'];
 
 /** So many objects of a folder are listed at most. */
 export const LISTED_AT_MOST = 100;
@@ -39,6 +42,8 @@ export const imageMetadataSchema = z.object({
   warnings: z.array(warningSchema),
 });
 export type ImageMetadata = z.infer<typeof imageMetadataSchema>;
+/** A file on this machine that is to become an object. */
+export type LocalFile = { path: string; bytes: number; mimeType: string };
 export type StoredObject = { path: string; bytes: number; metadata: unknown };
 
 type Options = { signal?: AbortSignal; timeoutMs?: number };
@@ -46,6 +51,10 @@ type Options = { signal?: AbortSignal; timeoutMs?: number };
 /** Supabase Storage as the processes use it. Every call throws StorageError; none repeats by itself. */
 export function createStorage(client: SupabaseClient, publicUrl: string) {
   const images = client.storage.from(IMAGES_BUCKET);
+
+  /** The address under which anybody can fetch an object. Older services' paths may hold what an address reads otherwise. */
+  const objectUrl = (bucket: string, path: string): string =>
+    `${publicUrl}/storage/v1/object/public/${bucket}/${path.split('/').map(encodeURIComponent).join('/')}`;
 
   /** Paths of the objects right in a folder, by name, LISTED_AT_MOST of them; [] when it has none. */
   async function listObjects(bucket: string, folder: string, options: Options = {}): Promise<string[]> {
@@ -78,8 +87,8 @@ export function createStorage(client: SupabaseClient, publicUrl: string) {
       }
     },
 
-    /** The address under which anybody can fetch an object of the images bucket. */
-    imageUrl: (path: string): string => `${publicUrl}/storage/v1/object/public/${IMAGES_BUCKET}/${path}`,
+    objectUrl,
+    imageUrl: (path: string): string => objectUrl(IMAGES_BUCKET, path),
 
     /** Stores an image under a path that no other attempt uses; the path being taken means this upload came through before. */
     async uploadImage(
@@ -99,6 +108,32 @@ export function createStorage(client: SupabaseClient, publicUrl: string) {
         }),
       );
       if (error && toStorageError(error).kind !== 'exists') throw toStorageError(error);
+    },
+
+    /**
+     * Stores a file, without ever holding all of it in memory, under a path that nobody else uses; the path being taken
+     * means that this upload came through before.
+     */
+    async uploadFile(bucket: string, path: string, file: LocalFile, options: Options = {}): Promise<void> {
+      const body = createReadStream(file.path);
+      // A body that breaks ends the upload; one that nobody reads any more must not end the process.
+      body.on('error', () => undefined);
+      try {
+        const { error } = await within(
+          options,
+          client.storage.from(bucket).upload(path, body, {
+            contentType: file.mimeType,
+            cacheControl: CACHE_CONTROL_S,
+            upsert: false,
+            duplex: 'half',
+            // Not every Storage takes a body whose length is not said.
+            headers: { 'content-length': String(file.bytes) },
+          }),
+        );
+        if (error && toStorageError(error).kind !== 'exists') throw toStorageError(error);
+      } finally {
+        body.destroy();
+      }
     },
 
     /** The objects of one image's folder, by name; [] when it has none. */
