@@ -68,6 +68,10 @@ export function createStoreFiles(deps: {
 }
 
 function explain(error: unknown): unknown {
+  if (error instanceof RpcError && error.unclear) {
+    const detail = 'The files may have been added. Look at the dataset before sending them again.';
+    return new ApiError('temporarily_unavailable', detail, { retryAfterSeconds: 5, cause: error });
+  }
   if (!(error instanceof StorageError) || error.kind === 'refused') return error;
   return new ApiError('temporarily_unavailable', 'Storage does not answer; nothing was added. Try again.', {
     retryAfterSeconds: 5,

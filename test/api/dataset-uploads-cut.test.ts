@@ -10,7 +10,7 @@ import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import { plainPicture } from '../support/gemini-answers.ts';
 import { startTestStack, type TestStack } from '../support/test-stack.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { assertProblem, createApiClient, type Json } from './api-client.ts';
+import { assertProblem, createApiClient, type Json, pointersOf } from './api-client.ts';
 import { createDatasetClient, type DatasetClient, images, uploadFolders } from './dataset-client.ts';
 
 const HEAD = 'Content-Disposition: form-data; name="images"; filename="a.png"\r\n\r\n';
@@ -167,6 +167,35 @@ it('a dataset that goes while its images are uploaded is not found, and no objec
   assert.deepEqual(await objectsOf(id), []);
 });
 
+it('of two uploads that both saw room for themselves only one is in, and the other leaves no object', async () => {
+  const { id } = await datasets.add();
+  await datasets.upload(id, images(...Array.from({ length: 11 }, () => png)));
+  const both = Promise.withResolvers<'pass'>();
+  let adding = 0;
+  supabase.decide(({ path }) => {
+    if (!path.endsWith('/add_dataset_images')) return 'pass';
+    if (++adding === 2) both.resolve('pass');
+    return both.promise;
+  });
+
+  const answers = await Promise.all([
+    datasets.upload(id, images(png, png, png)),
+    datasets.upload(id, images(png, png)),
+  ]);
+
+  const [refused] = answers.filter(({ status }) => status !== 201);
+  assert.ok(refused && answers.some(({ status }) => status === 201));
+  assertProblem(refused, 422, 'validation_failed');
+  const { images: stored } = (await datasets.read(id)).body;
+  assert.equal(stored.length, refused === answers[0] ? 13 : 14);
+  // Of three files one has room beside the two that were faster.
+  assert.deepEqual(
+    pointersOf(refused),
+    refused === answers[0] ? ['/images/1', '/images/2'] : ['/images/0', '/images/1'],
+  );
+  assert.equal((await objectsOf(id)).length, stored.length);
+});
+
 it('a lost answer of the database is asked for again, and the images are in once', async () => {
   const { id } = await datasets.add();
   let lost = 0;
@@ -198,4 +227,19 @@ it('folders of uploads whose process died go when an API starts, and those of li
   assert.ok((await readdir(tmpdir())).includes(String(name)));
   socket.destroy();
   await waitFor('the folder to go', async () => (await uploadFolders()).length === 0);
+});
+
+it('objects whose rows may or may not be there stay until the clean-up, which knows', async () => {
+  const { id } = await datasets.add();
+  supabase.decide(({ path }) => (path.endsWith('/add_dataset_images') ? 'cut' : 'pass'));
+
+  const answer = await datasets.upload(id, images(png, png));
+
+  assertProblem(answer, 503, 'temporarily_unavailable');
+  assert.match(answer.body.detail, /may have been added/);
+  assert.equal((await objectsOf(id)).length, 2);
+  await stack.startWorker();
+  await stack.sql('update public.storage_cleanup set due_at = now() where folder = $1', [`${user.id}/${id}`]);
+  await waitFor('the objects to go', async () => (await objectsOf(id)).length === 0);
+  assert.deepEqual((await datasets.read(id)).body.images, []);
 });
