@@ -1,6 +1,7 @@
 import { type Request, type Response, Router } from 'express';
 import type { JobQueue } from '../shared/queue.ts';
 import type { Store } from '../shared/store.ts';
+import type { Readiness } from './health-schema.ts';
 import { answerMethodNotAllowed } from './problem.ts';
 
 /** Those that an older database would lack: a deployment is ready once its migrations are in. */
@@ -43,7 +44,10 @@ export function createHealthRoute(deps: {
     res
       .status(isReady ? 200 : 503)
       .set('Cache-Control', 'no-store')
-      .json({ status: isReady ? 'ready' : 'not_ready', dependencies: { database, redis } });
+      .json({
+        status: isReady ? 'ready' : 'not_ready',
+        dependencies: { database, redis },
+      } satisfies Readiness);
   };
 
   const router = Router();

@@ -12,3 +12,4 @@ export const readiness = z
     dependencies: z.strictObject({ database: dependency, redis: dependency }),
   })
   .meta({ id: 'Readiness' });
+export type Readiness = z.infer<typeof readiness>;

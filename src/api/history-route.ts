@@ -7,6 +7,7 @@ import { historyQuery, readMetadataFilter } from './history-query.ts';
 import { answerMethodNotAllowed } from './problem.ts';
 import type { ReadQueue } from './queue-snapshot.ts';
 import { IMAGES_PATH } from './record.ts';
+import type { HistoryPage } from './record-schema.ts';
 import { toRecords } from './send-record.ts';
 import { parseQuery } from './validation.ts';
 
@@ -51,7 +52,7 @@ export function createHistoryRoute(deps: {
       offset,
       next_cursor: next,
       ...(includeTotal && { total: page.total, total_complete: page.total_complete }),
-    });
+    } satisfies HistoryPage);
   };
 
   const router = Router();

@@ -1,6 +1,6 @@
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import { RpcError } from '../shared/rpc.ts';
-import { API_ERRORS, ApiError } from './api-error.ts';
+import { API_ERRORS, ApiError, isRetryable } from './api-error.ts';
 import type { ProblemDetails } from './problem-schema.ts';
 
 const RETRY_AFTER_S = 5;
@@ -31,7 +31,7 @@ export function answerMethodNotAllowed(...methods: string[]): RequestHandler {
 }
 
 function sendProblem(req: Request, res: Response, error: ApiError): void {
-  const retryable = [409, 429, 503].includes(error.status);
+  const retryable = isRetryable(error.status);
   const retryAfter = error.retryAfterSeconds;
   res.set(error.headers);
   if (retryAfter !== null) res.set('Retry-After', String(retryAfter));

@@ -100,6 +100,7 @@ export const historyPage = z
     total_complete: z.boolean().nullish().meta({ description: 'False: there are more than were counted.' }),
   })
   .meta({ id: 'HistoryPage' });
+export type HistoryPage = z.infer<typeof historyPage>;
 
 export const generationEstimate = z
   .strictObject({

@@ -48,6 +48,12 @@ describe('the documentation page', () => {
     assert.doesNotMatch(text, /https?:/);
   });
 
+  it('has nothing of the telemetry that its package depends on', async () => {
+    for (const file of ['', ...Object.keys(DOCS_FILES)]) {
+      assert.doesNotMatch((await api.get(`/docs/${file}`)).text, /scarf/i, file);
+    }
+  });
+
   it('is found without its slash', async () => {
     const answer = await api.send('GET', '/docs', { redirect: 'manual' });
 

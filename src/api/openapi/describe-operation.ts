@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { ZodOpenApiOperationObject, ZodOpenApiResponseObject } from 'zod-openapi';
-import { API_ERRORS, type ApiErrorCode } from '../api-error.ts';
+import { API_ERRORS, type ApiErrorCode, isRetryable } from '../api-error.ts';
 import { type ProblemDetails, problemDetails } from '../problem-schema.ts';
 import { pickHeaders, type ResponseHeader, requestHeaders, responseHeaders } from './headers.ts';
 import type { Answer, Operation } from './operation.ts';
@@ -58,14 +58,18 @@ function describeAnswer(answer: Answer): ZodOpenApiResponseObject {
   };
 }
 
+/** The headers that an answer has, those that may be missing optional. */
 export function headersOfAnswer({ headers = [], someHeaders }: Answer): z.ZodObject {
   return pickHeaders(responseHeaders, ['Request-Id', ...headers], someHeaders);
 }
 
+/** The headers that refusals of one status have, those that may be missing optional. */
 export function headersOfRefusal(status: number): z.ZodObject {
   const own: ResponseHeader[] = status === 401 ? ['WWW-Authenticate'] : [];
-  const retry: ResponseHeader[] = [404, 409, 429, 503].includes(status) ? ['Retry-After'] : [];
-  return pickHeaders(responseHeaders, ['Request-Id', ...own, ...retry]);
+  // 404 for an image that is not ready yet.
+  const retry: ResponseHeader[] = isRetryable(status) || status === 404 ? ['Retry-After'] : [];
+  const limits: ResponseHeader[] = status === 429 ? ['RateLimit', 'RateLimit-Policy'] : [];
+  return pickHeaders(responseHeaders, ['Request-Id', ...own, ...retry, ...limits]);
 }
 
 function describeRefusal(codes: ApiErrorCode[], path: string): ZodOpenApiResponseObject {
@@ -92,8 +96,8 @@ function exampleOf(code: ApiErrorCode, path: string): ProblemDetails {
     detail: isField ? 'Not valid: /style.' : `${title}.`,
     instance: path,
     code,
-    retryable: [409, 429, 503].includes(status),
-    retry_after_seconds: [409, 429, 503].includes(status) || code === 'image_not_ready' ? 5 : null,
+    retryable: isRetryable(status),
+    retry_after_seconds: isRetryable(status) || code === 'image_not_ready' ? 5 : null,
     request_id: 'nightly-17',
     errors: isField ? [{ pointer: '/style', code: 'too_big', detail: 'Too long.' }] : [],
   };

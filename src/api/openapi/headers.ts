@@ -8,6 +8,7 @@ const header = (id: string, description: string, example: string) =>
 const maybe = (id: string, description: string, example: string) =>
   z.string().optional().meta({ description, header: { id, example } });
 
+/** What answers say beside their body. */
 export const responseHeaders = {
   'Request-Id': header(
     'Request-Id',
@@ -44,7 +45,7 @@ export type ResponseHeader = keyof typeof responseHeaders;
 const parameter = (id: string, description: string, example: string, schema = z.string()) =>
   schema.optional().meta({ description, param: { id, example } });
 
-/** All of them optional. */
+/** What requests may say beside their body: all of it optional. */
 export const requestHeaders = {
   'Request-Id': parameter(
     'Request-Id',

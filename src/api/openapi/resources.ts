@@ -6,5 +6,5 @@ import { images } from './images.ts';
 import type { Resource } from './operation.ts';
 import { options } from './options.ts';
 
-/** All that the API answers. A route that is not described here fails a test. */
+/** All that the API answers. Further routes have a file of their own here; one without a description fails a test. */
 export const RESOURCES: Resource[] = [generation, images, options, apiKeys, health, documentation];
