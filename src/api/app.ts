@@ -80,8 +80,8 @@ export function createApp(deps: AppDeps): Express {
   app.use(createOpenApiRoute());
   app.use(createDocsRoute());
   const parts = createParts(deps);
-  for (const limit of deps.rateLimit) app.use('/ai', limit);
   app.use(createOptionsRoute(deps));
+  for (const limit of deps.rateLimit) app.use('/ai', limit);
   app.use(createGenerateRoute(parts));
   app.use(createHistoryRoute(parts));
   app.use(createRegenerateRoute(parts));

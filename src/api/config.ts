@@ -34,6 +34,7 @@ export const apiConfig = z
     CORS_ORIGINS: list.pipe(z.array(z.union([z.literal('*'), origin]))),
     TRUSTED_PROXIES: z.coerce.number().int().min(0).max(10).default(0),
     RATE_LIMIT_SUBMIT: z.coerce.number().int().min(0).default(3_000),
+    RATE_LIMIT_PATIENCE_MS: z.coerce.number().int().positive().default(50),
     RATE_LIMIT_REQUEST: z.coerce.number().int().min(0).default(12_000),
     SHUTDOWN_GRACE_MS: z.coerce.number().int().positive().default(20_000),
     EXPIRE_EVERY_MS: z.coerce.number().int().positive().default(5_000),

@@ -1,13 +1,10 @@
 import { Redis } from 'ioredis';
 import type { Logger } from '../shared/logger.ts';
 
-/** No answer of ours waits longer for Redis. */
-const PATIENCE_MS = 50;
-
-/** A connection for what must be quick or not at all: a command that Redis has not answered soon has failed. */
-export function openPromptRedis(redisUrl: string, log: Logger): Redis {
+/** A connection for what must be quick or not at all: a command that Redis has not answered within `patienceMs` has failed. */
+export function openPromptRedis(redisUrl: string, patienceMs: number, log: Logger): Redis {
   const connection = new Redis(redisUrl, {
-    commandTimeout: PATIENCE_MS,
+    commandTimeout: patienceMs,
     maxRetriesPerRequest: 0,
     retryStrategy: (times) => Math.min(1_000, 50 * times),
   });

@@ -4,6 +4,7 @@ import type { Store } from '../shared/store.ts';
 import type { AnswerAccepted } from './answer-accepted.ts';
 import { unauthorized } from './api-error.ts';
 import type { IdentifyCaller } from './caller.ts';
+import type { EstimateGeneration } from './estimate-generation.ts';
 import { readIdempotencyKey } from './idempotency.ts';
 import { mustBeThere } from './image-route.ts';
 import { readPathId } from './path-id.ts';
@@ -20,6 +21,7 @@ const READ = { repeatForMs: 2_000 };
 export function createRegenerateRoute(deps: {
   store: Pick<Store, 'getGeneration'>;
   plan: PlanGeneration;
+  estimate: EstimateGeneration;
   answerAccepted: AnswerAccepted;
   identify: IdentifyCaller;
   anonymousAccess: boolean;
@@ -35,10 +37,14 @@ export function createRegenerateRoute(deps: {
     const idempotency = readIdempotencyKey(req, caller);
     const changes = isObject(req.body) ? req.body : {};
     const body = isObject(req.body) ? { ...requestOf(parent, changes), ...changes } : req.body;
-    const { dry_run: _, ...item } = await deps.plan(body, caller, {
+    const { dry_run: isDryRun, ...item } = await deps.plan(body, caller, {
       stored: storedOf(parent, changes),
       more: idempotency.errors,
     });
+    if (isDryRun) {
+      res.set('Cache-Control', 'no-store').json(await deps.estimate(item));
+      return;
+    }
     await deps.answerAccepted(req, res, caller, {
       ...item,
       ...idempotency.fields,

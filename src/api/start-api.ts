@@ -40,7 +40,7 @@ export async function startApi(
     findApiKey: createFindApiKey({ store }),
     serviceKey: config.SUPABASE_SERVICE_ROLE_KEY,
   });
-  const limitRedis = openPromptRedis(config.REDIS_URL, log);
+  const limitRedis = openPromptRedis(config.REDIS_URL, config.RATE_LIMIT_PATIENCE_MS, log);
   const app = createApp({
     ...connections,
     async submit(item) {

@@ -1,4 +1,5 @@
 import type { GenerationOptions } from '../api/options-schema.ts';
+import { createDatasets } from './datasets.ts';
 import { createSend } from './http.ts';
 import { createImages } from './images.ts';
 
@@ -19,6 +20,7 @@ export function createDarkroomClient({ baseUrl, token, fetch: given }: ClientOpt
   const send = createSend({ baseUrl, token, fetch: given ?? ((...args) => globalThis.fetch(...args)) });
   return {
     ...createImages(send),
+    datasets: createDatasets(send),
     /** What a request may ask for, with prices and limits. */
     options: async () => (await send('GET', '/ai/options')).body as GenerationOptions,
   };

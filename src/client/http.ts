@@ -22,8 +22,8 @@ const LONGEST_PAUSE_MS = 10_000;
 const RETRY_FOR_MS = 60_000;
 
 /**
- * Everything that the client sends is safe to repeat: a submit carries an Idempotency-Key. So a connection that breaks
- * is no error until `retryForMs` is over.
+ * What the client sends is safe to repeat (a submit carries an Idempotency-Key), or is sent with `retryForMs: 0`. So a
+ * connection that breaks is no error until `retryForMs` is over.
  *
  * @throws DarkroomError what Darkroom refused; TypeError when nobody could be reached in time
  */

@@ -41,7 +41,7 @@ export function checkAnswer(method: string, path: string, answer: WireAnswer): v
     return;
   }
   const documented = operation.answers[answer.status];
-  if (documented) checkDocumented(what, answer, documented, isHead);
+  if (documented) checkDocumented(what, answer, documented, operation, isHead);
   else checkRefusal(what, answer, codesByStatus(operation).get(answer.status) ?? [], isHead);
   const code = documented || isHead ? '' : ` ${JSON.parse(answer.text).code}`;
   seenAnswers.add(`${operation.operationId} ${answer.status}${code}`);
@@ -59,9 +59,10 @@ function checkDocumented(
   what: string,
   answer: WireAnswer,
   documented: DocumentedAnswer,
+  operation: Operation,
   isHead: boolean,
 ): void {
-  checkHeaders(what, answer.headers, headersOfAnswer(documented), Object.keys(responseHeaders));
+  checkHeaders(what, answer.headers, headersOfAnswer(documented, operation), Object.keys(responseHeaders));
   const { schema, contentType = 'application/json' } = documented;
   const isRedirect = answer.status === 301 || answer.status === 302;
   if (isHead || (isRedirect && !schema)) return;

@@ -165,6 +165,7 @@ function depsThatNobodyCalls(): AppDeps {
   const deps: Partial<AppDeps> = {
     models: createModels(modelsConfig.MODELS_FILE.parse(undefined), undefined),
     corsOrigins: [],
+    rateLimit: [],
     trustedProxies: 0,
     log: createLogger('api', 'silent'),
   };

@@ -6,7 +6,9 @@ import { startTestStack, type TestStack } from '../support/test-stack.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { type Answer, type ApiClient, assertProblem, createApiClient } from './api-client.ts';
 
-const LIMITS = { RATE_LIMIT_SUBMIT: '3', RATE_LIMIT_REQUEST: '5' };
+const LIMITS = { RATE_LIMIT_SUBMIT: '3', RATE_LIMIT_REQUEST: '5', RATE_LIMIT_PATIENCE_MS: '10000' };
+/** Of an API whose Redis goes away. */
+const IMPATIENT = { ...LIMITS, RATE_LIMIT_PATIENCE_MS: '50' };
 
 let stack: TestStack;
 let url: string;
@@ -111,9 +113,9 @@ describe('nobody is limited', () => {
 describe('without Redis', () => {
   it('requests pass, that is told once, and they are counted again when it is back', async () => {
     const redis: TcpProxy = await startTcpProxy(addressOf(stack.env.REDIS_URL));
-    const { log, of } = createLogLines();
+    const { log, lines } = createLogLines();
     const REDIS_URL = throughProxy(stack.env.REDIS_URL, redis);
-    const api = await signIn((await stack.startApi({ ...LIMITS, REDIS_URL }, log)).url);
+    const api = await signIn((await stack.startApi({ ...IMPATIENT, REDIS_URL }, log)).url);
     await waitFor('a counted request', async () =>
       (await api.history()).headers.get('ratelimit')?.includes('r=4'),
     );
@@ -123,9 +125,14 @@ describe('without Redis', () => {
     redis.restore();
 
     assert.deepEqual(new Set(statusesOf(answers)), new Set([202]));
-    assert.equal(of('rate_limit.away').length, 1);
     await waitFor('the limit to be back', async () => (await submit(api)).status === 429);
-    assert.equal(of('rate_limit.back').length, 1);
+    const told = lines.map(({ msg }) => msg).filter((msg) => msg?.startsWith('rate_limit.'));
+    // On a busy machine Redis may be late by itself, too; each time that is told as it begins and ends.
+    assert.ok(told.length >= 2);
+    assert.deepEqual(
+      told,
+      told.map((_, nth) => (nth % 2 === 0 ? 'rate_limit.away' : 'rate_limit.back')),
+    );
     await redis.close();
   });
 
@@ -133,7 +140,7 @@ describe('without Redis', () => {
     const redis = await startTcpProxy(addressOf(stack.env.REDIS_URL));
     redis.cut();
     const REDIS_URL = throughProxy(stack.env.REDIS_URL, redis);
-    const api = await signIn((await stack.startApi({ ...LIMITS, REDIS_URL })).url);
+    const api = await signIn((await stack.startApi({ ...IMPATIENT, REDIS_URL })).url);
     assert.equal((await submit(api)).status, 202);
 
     redis.restore();

@@ -5,6 +5,7 @@ import { startTestStack, type TestStack } from '../support/test-stack.ts';
 import {
   type ApiClient,
   assertProblem,
+  countWritten,
   createApiClient,
   IMAGES,
   type Json,
@@ -123,6 +124,19 @@ describe('an image made again', () => {
     const child = (await regenerate(parent.id, { quality: 'ultra' })).body;
 
     assert.deepEqual([child.quality, child.resolution], ['ultra', '4K']);
+  });
+
+  it('is only estimated in a dry run', async () => {
+    const parent = await api.submit();
+    const before = await countWritten(stack);
+
+    const answer = await regenerate(parent.id, { quality: 'ultra', dry_run: true });
+
+    assert.deepEqual(
+      [answer.status, answer.body.dry_run, answer.body.estimated_cost_usd],
+      [200, true, 0.113],
+    );
+    assert.deepEqual(await countWritten(stack), before);
   });
 
   it('works for an image of the service before, which kept less', async () => {

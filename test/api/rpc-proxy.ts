@@ -81,3 +81,19 @@ async function readText(req: IncomingMessage): Promise<string> {
   for await (const chunk of req) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks).toString();
 }
+
+/** As PostgREST refuses with this SQLSTATE. */
+export const refusal = (code: string): Fate => {
+  const body = JSON.stringify({ code, message: '', details: null, hint: null });
+  return () => ({ status: 400, headers: { 'content-type': 'application/json' }, body });
+};
+/** As submit_generations answers for every item. */
+export const outcome =
+  (name: string): Fate =>
+  ({ args }) => ({
+    status: 200,
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(
+      JSON.parse(args).p_items.map(({ id }: { id: string }) => ({ asked_id: id, outcome: name })),
+    ),
+  });

@@ -4,6 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import { createDarkroomClient, type DarkroomClient } from '../../src/client/client.ts';
 import { DarkroomError } from '../../src/client/darkroom-error.ts';
 import { firstTimes, startFaultProxy } from '../support/fault-proxy.ts';
+import { plainPicture } from '../support/gemini-answers.ts';
 import { startTestStack, type TestStack } from '../support/test-stack.ts';
 
 const SMALL = 'A harbour [[sim:bytes=1024]]';
@@ -77,6 +78,27 @@ describe('the client', () => {
 
     await client.delete(again.id);
     assert.equal((await refusalOf(client.get(again.id))).code, 'gone');
+  });
+
+  it('manages datasets, whose brand and images go into what is made', async () => {
+    const { datasets } = client;
+    const picture = new Blob([new Uint8Array(await plainPicture(8, 8))]);
+    const { id } = await datasets.create({ name: 'Coffee', brand: 'Coffee Co.' });
+    const { images } = await datasets.addImages(id, [picture, picture]);
+    await datasets.setLogo(id, picture);
+    await datasets.removeImage(id, images[0]?.id ?? '');
+    await datasets.update(id, { brand: 'Tea Co.' });
+
+    const found = (await collect(datasets.list())).find((one) => one.id === id);
+    const image = await client.submit({ prompt: SMALL, dataset_id: id });
+
+    assert.deepEqual([found?.brand, found?.images.length, found?.logo_url !== null], ['Tea Co.', 1, true]);
+    assert.match(image.prompt_used, /^Brand: Tea Co\./);
+    assert.equal(image.reference_images_count, 1);
+    await datasets.removeLogo(id);
+    assert.equal((await datasets.get(id)).logo_url, null);
+    await datasets.delete(id);
+    assert.equal((await refusalOf(datasets.get(id))).code, 'not_found');
   });
 
   it('tells what may be asked for', async () => {

@@ -1,5 +1,9 @@
 import type { z } from 'zod';
-import type { ZodOpenApiOperationObject, ZodOpenApiResponseObject } from 'zod-openapi';
+import type {
+  ZodOpenApiMediaTypeObject,
+  ZodOpenApiOperationObject,
+  ZodOpenApiResponseObject,
+} from 'zod-openapi';
 import { API_ERRORS, type ApiErrorCode, isRetryable } from '../api-error.ts';
 import { type ProblemDetails, problemDetails } from '../problem-schema.ts';
 import { pickHeaders, type ResponseHeader, requestHeaders, responseHeaders } from './headers.ts';
@@ -8,7 +12,7 @@ import { SECURITY_OF } from './security.ts';
 
 /** The operation in the words of OpenAPI. */
 export function describeOperation(operation: Operation, tag: string): ZodOpenApiOperationObject {
-  const { operationId, summary, description, pathParams, query, headers = [], body } = operation;
+  const { operationId, summary, description, pathParams, query, headers = [], body, form } = operation;
   return {
     operationId,
     summary,
@@ -26,8 +30,16 @@ export function describeOperation(operation: Operation, tag: string): ZodOpenApi
         content: { 'application/json': { schema: body.schema, example: body.example } },
       },
     }),
+    ...(form && { requestBody: { required: true, content: { 'multipart/form-data': describeForm(form) } } }),
     responses: describeResponses(operation),
   };
+}
+
+/** Files are binary strings to OpenAPI 3.1, of a type that the form's part names. */
+function describeForm({ field, many }: NonNullable<Operation['form']>): ZodOpenApiMediaTypeObject {
+  const file = { type: 'string' as const, contentMediaType: 'application/octet-stream' };
+  const property = many ? { type: 'array' as const, items: file, minItems: 1 } : file;
+  return { schema: { type: 'object', required: [field], properties: { [field]: property } } };
 }
 
 /** The codes of an operation's refusals, by their status. */
@@ -40,7 +52,7 @@ function describeResponses(
 ): Record<`${2 | 3 | 4 | 5}${string}`, ZodOpenApiResponseObject> {
   const answers = Object.entries(operation.answers).map(([status, answer]) => [
     status,
-    describeAnswer(answer),
+    describeAnswer(answer, operation),
   ]);
   const refusals = [...codesByStatus(operation)].map(([status, codes]) => [
     String(status),
@@ -49,18 +61,22 @@ function describeResponses(
   return Object.fromEntries([...answers, ...refusals]);
 }
 
-function describeAnswer(answer: Answer): ZodOpenApiResponseObject {
+function describeAnswer(answer: Answer, operation: Operation): ZodOpenApiResponseObject {
   const { description, schema, contentType = 'application/json', example } = answer;
   return {
     description,
-    headers: headersOfAnswer(answer),
+    headers: headersOfAnswer(answer, operation),
     ...(schema && { content: { [contentType]: { schema, ...(example !== undefined && { example }) } } }),
   };
 }
 
 /** The headers that an answer has, those that may be missing optional. */
-export function headersOfAnswer({ headers = [], someHeaders }: Answer): z.ZodObject {
-  return pickHeaders(responseHeaders, ['Request-Id', ...headers], someHeaders);
+export function headersOfAnswer(
+  { headers = [], someHeaders = [] }: Answer,
+  { refusals }: Operation,
+): z.ZodObject {
+  const limits: ResponseHeader[] = refusals.includes('rate_limited') ? ['RateLimit', 'RateLimit-Policy'] : [];
+  return pickHeaders(responseHeaders, ['Request-Id', ...headers], [...someHeaders, ...limits]);
 }
 
 /** The headers that refusals of one status have, those that may be missing optional. */

@@ -12,19 +12,18 @@ const SUBMIT_REFUSALS: Operation['refusals'] = [
   'idempotency_in_progress',
   'gone',
   'queue_full',
-  'rate_limited',
   ...CALLER_REFUSALS,
 ];
-const LIMIT_HEADERS = ['RateLimit', 'RateLimit-Policy'] as const;
+
+const ENDED_OR_ESTIMATED =
+  'It ended within `Prefer: wait`; or with `dry_run` what it would cost, and nothing was stored.';
 
 const accepted: Answer = {
   description: 'Accepted. Ask at `Location` until it has ended.',
   schema: imageRecord,
-  headers: ['Location', 'Retry-After', 'ETag', 'Preference-Applied', ...LIMIT_HEADERS],
+  headers: ['Location', 'Retry-After', 'ETag', 'Preference-Applied'],
   example: PENDING_IMAGE,
 };
-
-const { dry_run: _, ...changeableFields } = generateRequest.shape;
 
 export const generation: Resource = {
   tag: 'generation',
@@ -45,10 +44,9 @@ export const generation: Resource = {
       body: { schema: generateRequest.meta({ id: 'GenerateRequest' }), example: GENERATE_EXAMPLE },
       answers: {
         200: {
-          description:
-            'It ended within `Prefer: wait`; or with `dry_run` what it would cost, and nothing was stored.',
+          description: ENDED_OR_ESTIMATED,
           schema: z.union([imageRecord, generationEstimate]),
-          headers: ['Preference-Applied', ...LIMIT_HEADERS],
+          headers: ['Preference-Applied'],
           someHeaders: ['Location', 'ETag'],
           example: SUCCEEDED_IMAGE,
         },
@@ -63,19 +61,20 @@ export const generation: Resource = {
       summary: 'Make an image again',
       description:
         'A new image of the stored request, with what the body changes. As long as what is to be drawn stays the same ' +
-        '(`prompt`, `style`, `dataset_id`), the prompt is the stored one to the letter.',
+        '(`prompt`, `style`, `dataset_id`, `reference_images`), the prompt is the stored one to the letter.',
       access: 'anonymous or any',
       pathParams: imagePath,
       headers: SUBMIT_HEADERS,
       body: {
-        schema: z.strictObject(changeableFields).partial().meta({ id: 'RegenerateRequest' }),
+        schema: generateRequest.partial().meta({ id: 'RegenerateRequest' }),
         example: { quality: 'high' },
       },
       answers: {
         200: {
-          description: 'It ended within `Prefer: wait`.',
-          schema: imageRecord,
-          headers: ['Location', 'ETag', 'Preference-Applied', ...LIMIT_HEADERS],
+          description: ENDED_OR_ESTIMATED,
+          schema: z.union([imageRecord, generationEstimate]),
+          headers: ['Preference-Applied'],
+          someHeaders: ['Location', 'ETag'],
           example: SUCCEEDED_IMAGE,
         },
         202: accepted,

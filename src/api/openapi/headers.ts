@@ -32,12 +32,12 @@ export const responseHeaders = {
   RateLimit: maybe(
     'RateLimit',
     'What is left of the caller’s limit, where there is one (draft-ietf-httpapi-ratelimit-headers-08).',
-    '"requests";r=99;t=60',
+    '"submit"; r=2999; t=60',
   ),
   'RateLimit-Policy': maybe(
     'RateLimit-Policy',
     'The limits that hold for the caller, where there are some.',
-    '"requests";q=100;w=60',
+    '"submit"; q=3000; w=60; pk=:ZjNhMQ==:',
   ),
 };
 export type ResponseHeader = keyof typeof responseHeaders;

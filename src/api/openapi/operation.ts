@@ -30,6 +30,8 @@ export type Operation = {
   query?: z.ZodObject;
   headers?: RequestHeader[];
   body?: { schema: z.ZodType; example: unknown };
+  /** A multipart form with one file, or with several, in this field. */
+  form?: { field: string; many: boolean };
   answers: Record<number, Answer>;
   /** Every code that it refuses with; the statuses follow from them. 405 belongs to no operation. */
   refusals: ApiErrorCode[];
@@ -44,5 +46,17 @@ export const BODY_REFUSALS: ApiErrorCode[] = [
   'unsupported_media_type',
   'validation_failed',
 ];
+/** What reading a form with files may end with. */
+export const FORM_REFUSALS: ApiErrorCode[] = [
+  'malformed_multipart',
+  'payload_too_large',
+  'unsupported_media_type',
+  'validation_failed',
+];
 /** Of whatever looks at the caller and asks the database. */
-export const CALLER_REFUSALS: ApiErrorCode[] = ['unauthorized', 'internal', 'temporarily_unavailable'];
+export const CALLER_REFUSALS: ApiErrorCode[] = [
+  'unauthorized',
+  'rate_limited',
+  'internal',
+  'temporarily_unavailable',
+];

@@ -1,4 +1,5 @@
 import { apiKeys } from './api-keys.ts';
+import { datasets } from './datasets.ts';
 import { documentation } from './documentation.ts';
 import { generation } from './generation.ts';
 import { health } from './health.ts';
@@ -7,4 +8,4 @@ import type { Resource } from './operation.ts';
 import { options } from './options.ts';
 
 /** All that the API answers. Further routes have a file of their own here; one without a description fails a test. */
-export const RESOURCES: Resource[] = [generation, images, options, apiKeys, health, documentation];
+export const RESOURCES: Resource[] = [generation, images, datasets, options, apiKeys, health, documentation];
