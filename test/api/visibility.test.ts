@@ -35,7 +35,7 @@ const markDeleted = (id: string) =>
 function withoutIds({ status, headers, body }: Answer): Json {
   const { instance, request_id, ...rest } = body;
   assert.ok(instance && request_id);
-  const varying = new Set(['request-id', 'date', 'connection', 'keep-alive', 'etag']);
+  const varying = new Set(['request-id', 'date', 'connection', 'keep-alive', 'etag', 'ratelimit']);
   return { status, rest, headers: [...headers].filter(([name]) => !varying.has(name)) };
 }
 
