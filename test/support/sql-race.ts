@@ -14,14 +14,15 @@ export async function race(
   { secondWaits = true } = {},
 ): Promise<unknown> {
   const [one, two] = [await db.connect(), await db.connect()];
-  await one.query('begin');
-  await first(one);
-  const answered = second(two);
-  if (secondWaits) await untilBlocked(db, two);
-  else await answered;
-  await one.query('commit');
   try {
-    return await answered;
+    await one.query('begin');
+    await first(one);
+    const answered = second(two);
+    if (secondWaits) await untilBlocked(db, two);
+    else await answered;
+    // Together: the second may be refused before the commit's own answer is here.
+    const [answer] = await Promise.all([answered, one.query('commit')]);
+    return answer;
   } finally {
     one.release();
     two.release();
