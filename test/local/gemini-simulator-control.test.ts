@@ -52,7 +52,7 @@ describe('the control of the Gemini simulator', () => {
 
   it('counts by the whole prompt, or by the key it names', async () => {
     await Promise.all(
-      ['a cup', 'a cup', 'a mug', 'a [[sim:key=same]]', 'b [[sim: bytes=200; key=same ]]'].map((p) =>
+      ['a cup', 'a cup', 'a mug', 'a [[sim:key=same]]', 'b [[sim: bytes=300; key=same ]]'].map((p) =>
         generate(p),
       ),
     );

@@ -109,6 +109,10 @@ describe('the Gemini simulator refuses', () => {
     'latency=fast',
     'speed=9',
     'bytes=3',
+    'bytes=128',
+    'pixels=wide',
+    'pixels=32x32',
+    'pixels=2048x64',
   ]) {
     it(`the marker ${marker}, saying that it is the simulator's`, async () => {
       const { code, message } = await refusalOf(generate(`a cup [[sim:${marker}]]`));

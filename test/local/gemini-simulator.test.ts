@@ -140,11 +140,26 @@ describe('the Gemini simulator', () => {
     assert.ok(pixels.includes(Buffer.from('ff0000'.repeat(20), 'hex')), 'a row of red pixels');
   });
 
-  for (const bytes of [128, 1024, 25_000_000]) {
-    it(`sends a valid image of exactly ${bytes} bytes when asked to`, async () => {
-      const image = imageOf(await generate(`a cup [[sim:bytes=${bytes}]]`)).bytes;
+  const PADDED = [
+    [240, '1:8', '1K', [384, 3072]],
+    [1024, '16:9', '2K', [2752, 1536]],
+    [4096, '1:1', '4K', [4096, 4096]],
+    [25_000_000, '1:1', '1K', [1024, 1024]],
+  ] as const;
+  for (const [bytes, aspectRatio, imageSize, pixels] of PADDED) {
+    it(`sends a valid ${imageSize} of exactly ${bytes} bytes when asked to`, async () => {
+      const response = await generate(`a cup [[sim:bytes=${bytes}]]`, { aspectRatio, imageSize });
+      const image = imageOf(response).bytes;
       assert.equal(image.length, bytes);
-      assert.deepEqual(await sizeOf(image), [16, 16]);
+      assert.deepEqual(await sizeOf(image), pixels);
+    });
+  }
+
+  for (const markers of ['pixels=640x480', 'pixels=640x480; bytes=1024', 'pixels=640x480; fault=jpeg']) {
+    it(`sends another size than was asked for with ${markers}`, async () => {
+      const response = await generate(`a cup [[sim:${markers}]]`, { aspectRatio: '16:9', imageSize: '2K' });
+      assert.deepEqual(await sizeOf(imageOf(response).bytes), [640, 480]);
+      assert.equal(response.usageMetadata?.candidatesTokensDetails?.[0]?.tokenCount, 1680);
     });
   }
 });

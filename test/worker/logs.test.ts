@@ -80,7 +80,7 @@ test('no log line tells a prompt or a key while the database and Storage are in 
 
 test('no log line tells a prompt when the database refuses a row and shows it', async () => {
   await stack.sql(
-    'alter table public.generated_images add constraint no_small_images check (width > 16) not valid',
+    'alter table public.generated_images add constraint no_small_images check (width > 1024) not valid',
   );
   const id = await submitSecret('ok');
   await generations.waitFor(async () => assert.ok(linesOf('generation.unreported').length > 0));

@@ -167,7 +167,7 @@ test('an image whose pixels turn out broken when it is converted is no image', a
 });
 
 test('an image of another shape than asked for says so', async () => {
-  const id = await generations.submit('', { aspect_ratio: '16:9' });
+  const id = await generations.submit('[[sim:pixels=1024x1024]]', { aspect_ratio: '16:9' });
 
   const row = await generations.waitForEnd(id);
 
@@ -180,7 +180,7 @@ test('an image of another shape than asked for says so', async () => {
 
 test('an image by another model than asked for says so, one by a version of it does not', async () => {
   const [other, same] = [uuidv7(), uuidv7()];
-  const image = await plainPicture(64, 64);
+  const image = await plainPicture(1024, 1024);
   gemini.decide(({ body }) => {
     if (body.includes(other)) return geminiAnswer([{ image }], { modelVersion: 'gemini-4-image' });
     return body.includes(same) ? geminiAnswer([{ image }], { modelVersion: `${MODEL}-001` }) : 'pass';

@@ -66,8 +66,8 @@ export function createCallAnswerer({ log, held, defaults, apiKey }: CallDeps) {
     if (apiKey !== undefined && key !== apiKey) throw invalidKey();
     assertRead(body);
     const { text, settings: markers } = readMarkers(prompt);
-    const order = readOrder(record.model, version, text, body);
     const settings = settingsFor(defaults(), record.model, markers);
+    const order = { ...readOrder(record.model, version, text, body), ...settings.pixels };
     const step = stepFor(settings.fault ?? [], record.nth);
     record.fault = step.name;
     if (step.held) await held.hold(record.key, gone);
@@ -78,7 +78,7 @@ export function createCallAnswerer({ log, held, defaults, apiKey }: CallDeps) {
       order,
       params: step.params,
       picture: async (asked) =>
-        bytes === undefined || asked ? drawnPicture(order, asked ?? mime) : paddedPicture(bytes),
+        bytes === undefined || asked ? drawnPicture(order, asked ?? mime) : paddedPicture(bytes, order),
     });
   }
 }

@@ -38,7 +38,8 @@ export const CONTENT_FAULTS: Record<string, Fault> = {
   'text-only': ({ order }) =>
     candidateAnswer(order, [{ text: 'I can describe that picture, but I cannot draw it.' }]),
   drafts: async ({ order, picture }) => {
-    const [draft, real] = [pictureOf('image/png', paddedPng(MIN_PADDED_BYTES)), await picture()];
+    const idea = paddedPng(MIN_PADDED_BYTES, { width: 16, height: 16 });
+    const [draft, real] = [pictureOf('image/png', idea), await picture()];
     return candidateAnswer(order, [
       { text: 'Here is a first idea.' },
       { picture: draft, thought: true },

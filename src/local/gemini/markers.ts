@@ -8,6 +8,7 @@ const READERS: Record<string, (value: string) => Record<string, unknown>> = {
   latency: (value) => ({ latency_ms: Number(value) }),
   jitter: (value) => ({ latency_jitter: Number(value) }),
   bytes: (value) => ({ bytes: Number(value) }),
+  pixels: (value) => ({ pixels: value }),
   mime: (value) => ({ mime: value }),
   fault: (value) => ({ fault: value }),
   key: () => ({}),
@@ -20,7 +21,7 @@ export function keyOf(prompt: string): string {
 
 /**
  * Takes the markers out of a prompt: `[[sim:name=value]]`, or several in one, `[[sim:name=value; name=value]]`.
- * Names are latency (ms), jitter, bytes, mime, fault and key. A later marker goes before an earlier one.
+ * Names are latency (ms), jitter, bytes, pixels, mime, fault and key. A later marker goes before an earlier one.
  * @throws Refusal 400 that names what is not understood: a typing mistake must not pass for a success.
  */
 export function readMarkers(prompt: string): { text: string; settings: CallSettings } {

@@ -5,8 +5,8 @@ import { paddedPng } from './padded-png.ts';
 /** An image as it goes on the wire: base64 text in a buffer, so that 25 MB need not become a JavaScript string. */
 export type Picture = { mimeType: string; base64: Buffer };
 
-/** How many sizes of padded images are kept; benchmarks ask for a handful. */
-const KEPT_SIZES = 4;
+/** How many padded images are kept; benchmarks ask for a handful. */
+const KEPT = 4;
 
 /** Encodes image bytes for the wire. */
 export function pictureOf(mimeType: string, bytes: Buffer): Picture {
@@ -18,15 +18,16 @@ export async function drawnPicture(order: ImageOrder, mime: ImageMime): Promise<
   return pictureOf(mime, await drawPicture(order, mime));
 }
 
-/** Makes `paddedPicture(bytes)`: a PNG of exactly that many bytes, made once for each of the sizes last used. */
-export function createPaddedPictures(): (bytes: number) => Picture {
-  const kept = new Map<number, Picture>();
-  return (bytes) => {
-    const picture = kept.get(bytes) ?? pictureOf('image/png', paddedPng(bytes));
-    kept.delete(bytes);
-    kept.set(bytes, picture);
+/** Makes `paddedPicture(bytes, order)`: a PNG of exactly that many bytes, made once for each of those last used. */
+export function createPaddedPictures(): (bytes: number, order: ImageOrder) => Picture {
+  const kept = new Map<string, Picture>();
+  return (bytes, { width, height }) => {
+    const name = `${bytes} ${width}x${height}`;
+    const picture = kept.get(name) ?? pictureOf('image/png', paddedPng(bytes, { width, height }));
+    kept.delete(name);
+    kept.set(name, picture);
     const [oldest] = kept.keys();
-    if (kept.size > KEPT_SIZES && oldest !== undefined) kept.delete(oldest);
+    if (kept.size > KEPT && oldest !== undefined) kept.delete(oldest);
     return picture;
   };
 }

@@ -4,14 +4,29 @@ import { MIN_PADDED_BYTES } from './padded-png.ts';
 import { misuse } from './refusal.ts';
 
 const MAX_PADDED_BYTES = 64 * 1024 * 1024;
+/** From what words still fit on to Gemini's longest. */
+const SIDE = z.int().min(64).max(12_288);
+const THINNEST = 16;
 
 const Settings = z.strictObject({
   /** Milliseconds before the headers. */
   latency_ms: z.number().min(0).optional(),
   /** By which part of itself the latency varies at most, up and down: 0.2 is ± 20 %. */
   latency_jitter: z.number().min(0).max(1).optional(),
-  /** Sends a PNG of exactly this many bytes, and draws nothing. */
+  /** Sends a PNG of exactly this many bytes in the size that was asked for, and draws nothing. */
   bytes: z.int().min(MIN_PADDED_BYTES).max(MAX_PADDED_BYTES).optional(),
+  /** Sends a picture of another size than was asked for, such as `640x480`. */
+  pixels: z
+    .string()
+    .regex(/^\d+x\d+$/)
+    .transform((pixels) => pixels.split('x').map(Number))
+    .transform(([width = 0, height = 0]) => ({ width, height }))
+    .pipe(z.strictObject({ width: SIDE, height: SIDE }))
+    .refine(
+      ({ width, height }) => Math.max(width, height) <= THINNEST * Math.min(width, height),
+      `is thinner than ${THINNEST}:1`,
+    )
+    .optional(),
   /** The kind of the drawn picture; `bytes` goes before it. */
   mime: z.enum(['image/png', 'image/jpeg', 'image/webp']).optional(),
   /** A sequence of faults, counted per key; its grammar is with `parseFaults`. */
