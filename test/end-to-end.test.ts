@@ -32,6 +32,22 @@ test('a prompt becomes a stored, tracked image', async () => {
   assert.deepEqual([width, height], [1376, 768]);
 });
 
+test('a picture of another size and shape than asked for is kept, and its record warns of both', async () => {
+  const { id } = await client.submit({
+    prompt: 'Modern coffee shop interior [[sim:pixels=512x512]]',
+    aspect_ratio: '16:9',
+    resolution: '2K',
+  });
+
+  const record = await client.wait(id);
+
+  assert.deepEqual([record.status, record.width, record.height], ['succeeded', 512, 512]);
+  assert.deepEqual(record.warnings, [
+    { code: 'aspect_ratio_differs', message: 'Asked for 16:9, got 512x512.' },
+    { code: 'resolution_differs', message: 'Asked for 2K, got 512x512.' },
+  ]);
+});
+
 test('another format than the model answers is made of it, and told by the record', async () => {
   const { id } = await client.submit({ prompt: 'Modern coffee shop interior', format: 'webp' });
 

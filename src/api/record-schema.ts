@@ -2,7 +2,13 @@ import { z } from 'zod';
 import { ERROR_CODES, STATUSES, usageSchema } from '../shared/generation.ts';
 import { openText } from './open-text.ts';
 
-const WARNING_CODES = ['no_worker_online', 'unusual_finish', 'model_substituted', 'aspect_ratio_differs'];
+const WARNING_CODES = [
+  'no_worker_online',
+  'unusual_finish',
+  'model_substituted',
+  'aspect_ratio_differs',
+  'resolution_differs',
+];
 
 const id = z.guid();
 const time = z.iso.datetime();

@@ -55,7 +55,8 @@ export function createMakeImage(deps: {
 
     const image = await inspectImage(Buffer.from(answer.data, 'base64'), {
       format: row.format,
-      aspectRatio: row.aspect_ratio,
+      aspectRatio: order.aspectRatio,
+      resolution: order.model.takes_image_size ? order.resolution : null,
     });
     if (!image) throw noImage('Gemini answered with an image that cannot be read.', answer);
 

@@ -199,6 +199,9 @@ describe('every answer', () => {
     await waitForEnd(url, id, token);
     await ask(operationOf('getImage'), { id });
     await ask(operationOf('getImageFile'), { id });
+    const odd = await user.submit({ prompt: 'A harbour [[sim:pixels=512x256; fault=image-with-finish]]' });
+    await waitForEnd(url, odd.id, token);
+    assert.equal((await ask(operationOf('getImage'), { id: odd.id })).body.warnings.length, 3);
     await ask(operationOf('regenerateImage'), { id, headers: { prefer: 'wait=50' }, body: {} });
     await ask(operationOf('generateImage'), {
       headers: { prefer: 'wait=50' },

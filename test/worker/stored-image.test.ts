@@ -166,18 +166,6 @@ test('an image whose pixels turn out broken when it is converted is no image', a
   assert.deepEqual([row.status, row.error_code, row.billable_calls], ['failed', 'no_image', 2]);
 });
 
-test('an image of another shape than asked for says so', async () => {
-  const id = await generations.submit('[[sim:pixels=1024x1024]]', { aspect_ratio: '16:9' });
-
-  const row = await generations.waitForEnd(id);
-
-  assert.equal(row.status, 'succeeded');
-  assert.deepEqual(
-    row.warnings.map(({ code }) => code),
-    ['aspect_ratio_differs'],
-  );
-});
-
 test('an image by another model than asked for says so, one by a version of it does not', async () => {
   const [other, same] = [uuidv7(), uuidv7()];
   const image = await plainPicture(1024, 1024);
