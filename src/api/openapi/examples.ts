@@ -65,7 +65,7 @@ export const SUCCEEDED_IMAGE: ImageRecord = {
   status: 'succeeded',
   status_sequence: 3,
   mime_type: 'image/png',
-  width: 1344,
+  width: 1376,
   height: 768,
   bytes: 1_482_113,
   sha256: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
