@@ -227,3 +227,18 @@ it('a file of exactly 10 MB may come, and is judged by what it is', async () => 
 
   assertRefused(answer, { '/images/0': 'unreadable_image' });
 });
+
+it('a file that begins an SVG again and again takes no longer to look through than another', async () => {
+  const secondsOf = async (text: string): Promise<number> => {
+    const file = Buffer.concat([jpeg.subarray(0, 4), Buffer.alloc(MOST_BYTES - 4, text)]);
+    const before = process.cpuUsage();
+    assertRefused(await upload(images(file)), { '/images/0': 'unreadable_image' });
+    // Of the processor, not of the clock: the API runs in this process, and others are at work on the machine.
+    return process.cpuUsage(before).user / 1_000_000;
+  };
+  const plain = await secondsOf('text ');
+
+  const repeated = await secondsOf('<svg ');
+
+  assert.ok(repeated < plain + 1.5, `${repeated} s, and ${plain} s for another`);
+});
