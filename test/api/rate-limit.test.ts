@@ -80,6 +80,23 @@ describe('a caller', () => {
     assert.deepEqual(statusesOf(answers), [202, 202, 202, 429]);
   });
 
+  it('has one limit for submits, however the path is spelled', async () => {
+    const { token } = await stack.createUser();
+    const send = (path: string) =>
+      fetch(url + path, {
+        method: 'POST',
+        body: '{"prompt":"A fox"}',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      });
+
+    const statuses: number[] = [];
+    for (const path of ['/ai/generate', '/ai/GENERATE', '/AI/Generate/', '/ai/generatE']) {
+      statuses.push((await send(path)).status);
+    }
+
+    assert.deepEqual(statuses, [202, 202, 202, 429]);
+  });
+
   it('does not use up what others have', async () => {
     const [one, other] = [await signIn(), await signIn()];
     await repeat(4, () => submit(one));
