@@ -16,7 +16,10 @@ const whole = z
 const list = z.string().transform((text) => text.split(','));
 /** How OpenAPI calls a comma list. */
 const COMMA_LIST = { param: { style: 'form', explode: false } } as const;
-const time = z.iso.datetime({ offset: true, error: 'is no RFC 3339 time' });
+/** PostgreSQL knows no year 0, and no clock that is sixteen hours off. */
+const time = z.iso
+  .datetime({ offset: true, error: 'is no RFC 3339 time' })
+  .refine((text) => !/^0000|[+-](?:1[6-9]|2\d):\d\d$/.test(text), 'is a time that cannot be looked for');
 
 /** The query of `GET /ai/generated-images`, without its `metadata.<key>` filters, whose names are the caller's. */
 export const historyQuery = z.strictObject({

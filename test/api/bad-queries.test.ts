@@ -41,6 +41,8 @@ const badValues: Record<string, string[]> = {
     '%00',
     'pending,'.repeat(9),
   ],
+  created_after: ['', 'today', '2026-02-30T00:00:00Z', '0000-01-01T00:00:00Z', '2026-01-01T00:00:00%2B16:00'],
+  created_before: ['2026-01-01', '2026-01-01T00:00:00-23:59'],
   cursor: ['', 'nonsense', '%00', '%E0', '🦊', 'x'.repeat(201), 'x'.repeat(5_000)],
 };
 
