@@ -27,7 +27,7 @@ export function createGenerateRoute(deps: {
       res.set('Cache-Control', 'no-store').json(await deps.estimate(item));
       return;
     }
-    await deps.answerAccepted(req, res, caller, { ...item, ...idempotency.fields });
+    await deps.answerAccepted(req, res, caller, { ...item, ...idempotency.fields() });
   };
 
   const router = Router();

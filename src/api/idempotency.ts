@@ -13,25 +13,26 @@ type KeyFields = Pick<NewGeneration, 'idempotency_scope' | 'idempotency_key' | '
  * The Idempotency-Key of a request (draft-ietf-httpapi-idempotency-key-header-07), quoted as the draft has it or bare.
  * Its scope is the caller and the path; the hash of the body tells a repetition from another request.
  *
- * @returns no fields when the header is not there; an error when it holds no key
+ * @returns errors when the header holds no key. `fields` are asked for once the body is known to be valid, for what is
+ *   not may be nested too deep to be hashed; none when the header is not there
  */
 export function readIdempotencyKey(
   req: Request,
   caller: Caller,
-): { fields: KeyFields; errors: FieldError[] } {
+): { fields: () => KeyFields; errors: FieldError[] } {
   const header = req.get(HEADER);
-  if (header === undefined) return { fields: {}, errors: [] };
+  if (header === undefined) return { fields: () => ({}), errors: [] };
   const key = unquote(header.trim());
   if (key === null || key === '' || key.length > LONGEST_KEY) {
     const detail = `is no quoted or bare text of 1 to ${LONGEST_KEY} visible ASCII characters`;
-    return { fields: {}, errors: [{ pointer: HEADER, code: 'invalid_format', detail }] };
+    return { fields: () => ({}), errors: [{ pointer: HEADER, code: 'invalid_format', detail }] };
   }
   return {
-    fields: {
-      idempotency_scope: `${caller.laneKey} ${req.path}`,
+    fields: () => ({
+      idempotency_scope: `${caller.laneKey} ${canonicalPath(req.path)}`,
       idempotency_key: key,
       request_hash: createHash('sha256').update(canonicalJson(req.body)).digest('hex'),
-    },
+    }),
     errors: [],
   };
 }
@@ -42,6 +43,9 @@ function unquote(text: string): string | null {
   if (quoted !== undefined) return quoted.replace(/\\(["\\])/g, '$1');
   return /^[\x21\x23-\x7e]+$/.test(text) ? text : null;
 }
+
+/** One spelling for those that lead to one route. */
+const canonicalPath = (path: string) => path.toLowerCase().replace(/\/$/, '');
 
 /** JSON with the keys of objects in order: two spellings of one body are one body. */
 function canonicalJson(value: unknown): string {

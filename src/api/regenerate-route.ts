@@ -47,7 +47,7 @@ export function createRegenerateRoute(deps: {
     }
     await deps.answerAccepted(req, res, caller, {
       ...item,
-      ...idempotency.fields,
+      ...idempotency.fields(),
       parent_id: parent.id,
       root_id: parent.root_id ?? parent.id,
     });

@@ -54,6 +54,24 @@ it('a repeated request gets the image as it is by now, whichever way its body is
   assert.equal(again.headers.get('location'), `/ai/generated-images/${first.body.id}`);
 });
 
+it('one path in two spellings is one path', async () => {
+  const headers = { 'idempotency-key': randomUUID(), 'content-type': 'application/json' };
+  const send = async (path: string) => {
+    const response = await fetch(url + path, { method: 'POST', headers, body: '{"prompt": "A fox"}' });
+    return ((await response.json()) as { id: string }).id;
+  };
+
+  assert.equal(await send('/AI/Generate/'), await send('/ai/generate'));
+});
+
+it('a body that is nested without end is refused as without a key', async () => {
+  const nested = `{"prompt": "A fox", "metadata": ${'['.repeat(100_000)}${']'.repeat(100_000)}}`;
+
+  const answer = await api.postRaw(nested, { 'idempotency-key': randomUUID() });
+
+  assertProblem(answer, 422, 'validation_failed');
+});
+
 it('a key that was used for another body is refused, and nothing is written', async () => {
   const key = randomUUID();
   await submit(key);
