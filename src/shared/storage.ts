@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { usageSchema, warningSchema } from './generation.ts';
+import { readAtMost } from './read-at-most.ts';
 import type { SupabaseClient } from './supabase.ts';
 
 export const IMAGES_BUCKET = 'generated-images';
@@ -17,10 +18,11 @@ const CACHE_CONTROL_S = '31536000';
 
 /**
  * Storage did not do it. `kind`: 'missing' (no such object or bucket), 'exists' (the key is taken), 'refused' (it will
- * never take this), 'unavailable' (worth repeating; the call may have been executed).
+ * never take this), 'too_large' (the object has more than was asked for), 'unavailable' (worth repeating; the call may
+ * have been executed).
  */
 export class StorageError extends Error {
-  readonly kind: 'missing' | 'exists' | 'refused' | 'unavailable';
+  readonly kind: 'missing' | 'exists' | 'refused' | 'too_large' | 'unavailable';
 
   constructor(kind: StorageError['kind'], message: string, options?: ErrorOptions) {
     super(message, options);
@@ -150,12 +152,27 @@ export function createStorage(client: SupabaseClient, publicUrl: string) {
     listObjects,
     removeObjects,
 
-    /** Refuses a path that would not stay inside its bucket: storage-js puts it into the address as it is. */
-    async download(bucket: string, path: string, options: Options = {}): Promise<Buffer> {
+    /**
+     * All of an object, and never more than `mostBytes` of a larger one. Refuses a path that would not stay inside its
+     * bucket: storage-js puts it into the address as it is.
+     */
+    async download(
+      bucket: string,
+      path: string,
+      { mostBytes, ...options }: Options & { mostBytes: number },
+    ): Promise<Buffer> {
       if (!isPlainPath(path)) throw new StorageError('refused', 'the path leads out of its bucket');
-      const { data, error } = await within(options, client.storage.from(bucket).download(path));
-      if (error) throw toStorageError(error);
-      return Buffer.from(await data.arrayBuffer());
+      const read = async (): Promise<Buffer> => {
+        const { data, error } = await client.storage
+          .from(bucket)
+          .download(path, {}, options.signal && { signal: options.signal })
+          .asStream();
+        if (error) throw toStorageError(error);
+        const bytes = await readAtMost(data, mostBytes);
+        if (!bytes) throw new StorageError('too_large', `more than ${mostBytes} bytes`);
+        return bytes;
+      };
+      return within(options, read());
     },
   };
 }
@@ -196,6 +213,7 @@ export function isPlainPath(path: string): boolean {
 
 /** storage-js throws as it is what breaks while a body is read. */
 function broken(cause: unknown): never {
+  if (cause instanceof StorageError) throw cause;
   throw new StorageError('unavailable', cause instanceof Error ? cause.message : 'broken off', { cause });
 }
 

@@ -13,6 +13,7 @@ import { createProcessGeneration } from './process-generation.ts';
 import { createReconcile, type Reconcile } from './reconcile.ts';
 import { createReportOutcome } from './report-outcome.ts';
 import { createRetryDelay } from './retry-delay.ts';
+import { createShrinkImage } from './shrink-image.ts';
 import { createStuckWatch } from './stuck-watch.ts';
 
 /** A worker's parts, put together; nothing runs yet. */
@@ -81,6 +82,7 @@ export function assembleWorker(
 
 function callParts(config: WorkerConfig) {
   return {
+    shrinkImage: createShrinkImage(),
     models: createModels(config.MODELS_FILE, config.DEFAULT_MODEL),
     gemini: createGemini({
       apiKey: config.GEMINI_API_KEY,

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
+import { readAtMost } from '../shared/read-at-most.ts';
 import { createRequestPublic, NotPublicError, type RequestPublic } from './public-request.ts';
 
 const MOST_REDIRECTS = 3;
@@ -96,15 +97,11 @@ function readUrl(address: string, base?: URL): URL {
 
 /** Stops reading, which closes the connection, as soon as there is too much. */
 async function readBody(response: IncomingMessage, mostBytes: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
   const announced = Number(response.headers['content-length'] ?? 0);
-  let size = 0;
-  for await (const chunk of response) {
-    size += chunk.length;
-    if (Math.max(size, announced) > mostBytes) throw new UrlError(`has more than ${mostBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
+  const body = announced > mostBytes ? null : await readAtMost(response, mostBytes);
+  if (body) return body;
+  response.destroy();
+  throw new UrlError(`has more than ${mostBytes} bytes`);
 }
 
 /** Whatever has no code is no trouble of a network but a mistake of ours. */

@@ -16,6 +16,7 @@ import { GenerationError } from './generation-error.ts';
 import type { Heartbeat } from './heartbeat.ts';
 import { inspectImage } from './inspect-image.ts';
 import { fetchReferenceImages } from './reference-images.ts';
+import type { ShrinkImage } from './shrink-image.ts';
 import { storeImage } from './store-image.ts';
 
 /** What an attempt has come to, for whoever has to report when it is stopped in the middle. */
@@ -30,6 +31,7 @@ export function createMakeImage(deps: {
   storage: Storage;
   gemini: Gemini;
   fetchUrl: FetchUrl;
+  shrinkImage: ShrinkImage;
   models: Models;
   heartbeat: Pick<Heartbeat, 'mayCall'>;
   failpoint: Failpoint;

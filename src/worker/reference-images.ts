@@ -4,25 +4,31 @@ import { type FetchUrl, UrlError } from './fetch-url.ts';
 import type { ReferenceBytes } from './gemini.ts';
 import { GenerationError } from './generation-error.ts';
 import { sniffMimeType } from './inspect-image.ts';
+import type { ShrinkImage } from './shrink-image.ts';
 
-/** Gemini takes requests of up to 20 MB, base64 included. */
-const MOST_BYTES = 14 * 1024 * 1024;
-const MOST_BYTES_OF_URL = 10 * 1024 * 1024;
+const MIB = 1024 * 1024;
+/** Of all together as they are sent: Gemini takes requests of up to 20 MB, base64 included. */
+const MOST_BYTES = 14 * MIB;
+const MOST_BYTES_OF_URL = 10 * MIB;
+/** Models make images of up to 25 MB, and those may be references, too. */
+const MOST_BYTES_OF_OBJECT = 32 * MIB;
 
 /** For one address, and for all of a row: slow servers of others must not keep a slot for minutes. */
 const URL_MS = 15_000;
 const ALL_URLS_MS = 60_000;
 
-type Sources = { storage: Pick<Storage, 'download'>; fetchUrl: FetchUrl };
+type Sources = { storage: Pick<Storage, 'download'>; fetchUrl: FetchUrl; shrinkImage: ShrinkImage };
 
 /**
- * The reference images of a row, in order, with the type that their bytes have.
+ * The reference images of a row, in order, with the type that their bytes have. Their bytes are as they are found while
+ * there is room for that: each may have an equal share of what those before it have left, and is made smaller when it
+ * has more. So fourteen large ones go to the model together, and no image is lost for their size.
  *
- * @throws GenerationError reference_unreadable, for good, when one cannot be had, is no image, or all are too large
- *   together; a wait when Storage is away
+ * @throws GenerationError reference_unreadable, for good, when one cannot be had, is no image, or cannot be made small
+ *   enough; a wait when Storage is away
  */
 export async function fetchReferenceImages(
-  { storage, fetchUrl }: Sources,
+  { storage, fetchUrl, shrinkImage }: Sources,
   references: ReferenceImage[],
   signal: AbortSignal,
 ): Promise<ReferenceBytes[]> {
@@ -32,19 +38,34 @@ export async function fetchReferenceImages(
   // One after the other: what is too much together is never in memory together.
   for (const [index, reference] of references.entries()) {
     const name = nameOf(reference, index);
-    const bytes =
+    const found =
       'url' in reference
         ? await fetchFromUrl(fetchUrl, reference.url, { name, endsAt: urlsEndAt, signal })
         : await fetchFromStorage(storage, reference, { name, signal });
-    const mimeType = await sniffMimeType(bytes);
-    if (!mimeType) throw unreadable(`${name} is no PNG, JPEG or WebP that can be read.`);
-    total += bytes.length;
-    if (total > MOST_BYTES) {
-      throw unreadable(`The reference images have more than ${MOST_BYTES} bytes together.`);
-    }
-    images.push({ mimeType, bytes });
+    const share = Math.floor((MOST_BYTES - total) / (references.length - index));
+    const image = await toReferenceBytes(found, name);
+    const sent =
+      found.length <= share ? image : await makeSmaller(shrinkImage, found, { name, share, signal });
+    total += sent.bytes.length;
+    images.push(sent);
   }
   return images;
+}
+
+async function toReferenceBytes(bytes: Buffer, name: string): Promise<ReferenceBytes> {
+  const mimeType = await sniffMimeType(bytes);
+  if (!mimeType) throw unreadable(`${name} is no PNG, JPEG or WebP that can be read.`);
+  return { mimeType, bytes };
+}
+
+async function makeSmaller(
+  shrinkImage: ShrinkImage,
+  bytes: Buffer,
+  { name, share, signal }: { name: string; share: number; signal: AbortSignal },
+): Promise<ReferenceBytes> {
+  const shrunk = await shrinkImage(bytes, share, signal);
+  if (!shrunk) throw unreadable(`${name} has ${bytes.length} bytes and cannot be made smaller.`);
+  return toReferenceBytes(shrunk, name);
 }
 
 async function fetchFromUrl(
@@ -64,8 +85,10 @@ async function fetchFromStorage(
   { bucket, path }: StoredReference,
   { name, signal }: { name: string; signal: AbortSignal },
 ): Promise<Buffer> {
-  return storage.download(bucket, path, { signal }).catch((error: unknown) => {
+  const limits = { mostBytes: MOST_BYTES_OF_OBJECT, signal };
+  return storage.download(bucket, path, limits).catch((error: unknown) => {
     if (!(error instanceof StorageError) || signal.aborted) throw error;
+    if (error.kind === 'too_large') throw unreadable(`${name} has more than ${MOST_BYTES_OF_OBJECT} bytes.`);
     if (error.kind !== 'unavailable') throw unreadable(`${name} cannot be read.`, { cause: error });
     throw new GenerationError({
       code: 'storage_failed',

@@ -18,6 +18,14 @@ export function plainPicture(width: number, height: number, format: 'png' | 'jpe
   return sharp({ create }).toFormat(format).toBuffer();
 }
 
+/** A picture that no format makes much smaller: about 3 bytes a pixel as a PNG. */
+export function noisePicture(width: number, height: number, format: 'png' | 'jpeg') {
+  const noise = { type: 'gaussian', mean: 128, sigma: 60 } as const;
+  return sharp({ create: { width, height, channels: 3, noise, background: '#808080' } })
+    .toFormat(format)
+    .toBuffer();
+}
+
 /** Lets `proxy` answer the calls for this row by itself, one after another; what comes later passes. */
 export function answerCallsOf(proxy: FaultProxy, id: string, answers: Fate[]): void {
   const left = [...answers];

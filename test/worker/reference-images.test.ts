@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
-import { plainPicture } from '../support/gemini-answers.ts';
+import { noisePicture, plainPicture } from '../support/gemini-answers.ts';
 import { createGenerations, type Generations } from '../support/generations.ts';
 import { startTestStack, type TestStack } from '../support/test-stack.ts';
 
@@ -70,12 +70,22 @@ test('a reference that is no image fails the row for good, at no cost', async ()
   await assertUnreadable(id, /is no PNG, JPEG or WebP/);
 });
 
-test('reference images that are too large together fail the row for good, at no cost', async () => {
-  const half = await upload(await largePicture(7.5 * 1024 * 1024));
+test('a dataset full of large images is made into an image', async () => {
+  const large = await upload(await noisePicture(1_850, 1_850, 'png'));
 
-  const id = await generations.submit('', { reference_images: [half, half] });
+  const id = await generations.submit('', { reference_images: Array.from({ length: 14 }, () => large) });
 
-  await assertUnreadable(id, /have more than \d+ bytes together/);
+  // The simulator refuses more than 20 MB, as Gemini does.
+  const row = await generations.waitForEnd(id);
+  assert.deepEqual([row.status, row.failures, generations.calls(id)], ['succeeded', 0, 1]);
+});
+
+test('an object of more than 32 MB is no reference image, and is not read to its end', async () => {
+  const huge = await upload(await largePicture(33 * 1024 * 1024));
+
+  const id = await generations.submit('', { reference_images: [huge] });
+
+  await assertUnreadable(id, /has more than 33554432 bytes/);
 });
 
 for (const trouble of ['cut', 'halve', { status: 503 }] as const) {
