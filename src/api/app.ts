@@ -31,6 +31,7 @@ import { createRegenerateRoute } from './regenerate-route.ts';
 import { createRequestLog } from './request-log.ts';
 import { createStoreFiles } from './store-files.ts';
 import type { Submit } from './submitter.ts';
+import type { WithUploadSlot } from './upload-slots.ts';
 import { createWaitForImage } from './wait-for-image.ts';
 
 const EXPOSED_HEADERS = [
@@ -56,6 +57,7 @@ export type AppDeps = {
   models: Models;
   identify: IdentifyCaller;
   rateLimit: RequestHandler[];
+  withUploadSlot: WithUploadSlot;
   anonymousAccess: boolean;
   /** Origins of browsers' pages that may call, `*` for all; none by default. */
   corsOrigins: string[];

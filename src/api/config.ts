@@ -36,6 +36,7 @@ export const apiConfig = z
     RATE_LIMIT_SUBMIT: z.coerce.number().int().min(0).default(3_000),
     RATE_LIMIT_PATIENCE_MS: z.coerce.number().int().positive().default(50),
     RATE_LIMIT_REQUEST: z.coerce.number().int().min(0).default(12_000),
+    UPLOADS_AT_ONCE: z.coerce.number().int().positive().default(8),
     SHUTDOWN_GRACE_MS: z.coerce.number().int().positive().default(20_000),
     EXPIRE_EVERY_MS: z.coerce.number().int().positive().default(5_000),
     LOG_LEVEL,

@@ -7,6 +7,7 @@ import { RpcError } from '../shared/rpc.ts';
 import { DATASET_IMAGES_BUCKET, LOGOS_BUCKET, type Storage } from '../shared/storage.ts';
 import type { Store } from '../shared/store.ts';
 import { ApiError } from './api-error.ts';
+import type { Caller } from './caller.ts';
 import { type DatasetAccess, mustBeThere } from './dataset-access.ts';
 import { DATASETS_PATH, toDatasetRecord } from './dataset-record.ts';
 import { DATASET_LIMITS } from './dataset-schemas.ts';
@@ -16,6 +17,7 @@ import { answerMethodNotAllowed } from './problem.ts';
 import { type FileField, type ReceivedFile, receiveFiles } from './receive-files.ts';
 import type { PlacedFile, StoreFiles } from './store-files.ts';
 import { withUploadFolder } from './upload-folders.ts';
+import type { WithUploadSlot } from './upload-slots.ts';
 import { pointerOf, validationFailed } from './validation.ts';
 
 const WRITE = { repeatForMs: 5_000 };
@@ -37,8 +39,11 @@ export function createDatasetFilesRoute(deps: {
   storage: Pick<Storage, 'objectUrl'>;
   datasetAccess: DatasetAccess;
   storeFiles: StoreFiles;
+  withUploadSlot: WithUploadSlot;
 }): Router {
   const { store, storage, datasetAccess: access, storeFiles } = deps;
+  const withFolder = <T>(caller: Caller, work: (folder: string) => Promise<T>): Promise<T> =>
+    deps.withUploadSlot(caller, () => withUploadFolder(work));
   const inspect = createInspectUpload();
 
   /** All files of a request are fit, or all that are not are told at once. */
@@ -58,7 +63,7 @@ export function createDatasetFilesRoute(deps: {
     discardRest(req, res);
     const caller = await access.identifyEditor(req);
     const dataset = await access.readToChange(req, caller);
-    const changed = await withUploadFolder(async (uploads) => {
+    const changed = await withFolder(caller, async (uploads) => {
       const received = await receiveFiles(req, uploads, IMAGES);
       refuseBeyondMost(dataset, received);
       const { folder, files } = await placeAll(received, dataset);
@@ -95,7 +100,7 @@ export function createDatasetFilesRoute(deps: {
     discardRest(req, res);
     const caller = await access.identifyEditor(req);
     const dataset = await access.readToChange(req, caller);
-    const changed = await withUploadFolder(async (uploads) => {
+    const changed = await withFolder(caller, async (uploads) => {
       const received = await receiveFiles(req, uploads, LOGO);
       const { folder, files } = await placeAll(received, dataset);
       const path = files[0]?.storagePath ?? null;

@@ -16,6 +16,7 @@ import { createReadQueue } from './queue-snapshot.ts';
 import { createRateLimit } from './rate-limit.ts';
 import { createSubmit } from './submitter.ts';
 import { sweepUploadFolders } from './upload-folders.ts';
+import { createUploadSlots } from './upload-slots.ts';
 import { createVerifyToken } from './verify-token.ts';
 
 /** One API process, put together and listening. It waits for no dependency: /readyz tells how they are. */
@@ -63,6 +64,7 @@ export async function startApi(
       identify,
       log,
     }),
+    withUploadSlot: createUploadSlots(config.UPLOADS_AT_ONCE),
     changes,
     leaving: leaving.signal,
     anonymousAccess: config.ANONYMOUS_ACCESS,
