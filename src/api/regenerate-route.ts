@@ -47,6 +47,8 @@ export function createRegenerateRoute(deps: {
     }
     await deps.answerAccepted(req, res, caller, {
       ...item,
+      // Or an admin's copy of a user's image would belong to nobody, for everybody to read.
+      user_id: parent.user_id ?? item.user_id,
       ...idempotency.fields(),
       parent_id: parent.id,
       root_id: parent.root_id ?? parent.id,

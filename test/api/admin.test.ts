@@ -6,6 +6,7 @@ import { type ApiClient, assertProblem, createApiClient, IMAGES, type Json } fro
 let stack: TestStack;
 let admin: ApiClient;
 let user: ApiClient;
+let nobody: ApiClient;
 let userId: string;
 before(async () => {
   stack = await startTestStack();
@@ -13,6 +14,7 @@ before(async () => {
   const signedIn = await stack.createUser();
   userId = signedIn.id;
   user = createApiClient(url, signedIn.token);
+  nobody = createApiClient(url);
   admin = createApiClient(url, stack.serviceRoleKey);
 });
 after(() => stack.stop());
@@ -36,6 +38,22 @@ describe('the service key', () => {
 
     assert.deepEqual((await idsOf('?limit=2')).sort(), [id, own.id].sort());
     assert.deepEqual(await idsOf(`?user_id=${userId}`), [id]);
+  });
+
+  it("makes a user's image again for that user, not for everybody to read", async () => {
+    const parent = await user.submit({ prompt: 'A secret fox' });
+
+    const { body } = await admin.send('POST', `${IMAGES}/${parent.id}/regenerate`, {
+      body: '{}',
+      headers: { 'content-type': 'application/json' },
+    });
+
+    assert.equal((await user.read(body.id)).status, 200);
+    assertProblem(await nobody.read(body.id), 404, 'not_found');
+    const [row] = await stack.sql('select user_id, lane_key from public.generated_images where id = $1', [
+      body.id,
+    ]);
+    assert.deepEqual(row, { user_id: userId, lane_key: 'admin' });
   });
 
   it('alone may ask for the images of a user', async () => {
