@@ -1,4 +1,5 @@
 import { type Request, type Response, Router } from 'express';
+import type { CallerScope } from '../shared/caller-scope.ts';
 import type { Generation } from '../shared/generation.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { JobQueue } from '../shared/queue.ts';
@@ -40,6 +41,18 @@ export function createImageRoute(deps: {
     return { caller, row: mustBeThere(row) };
   };
 
+  /**
+   * Whose image it may be that is changed. What belongs to nobody is read by whoever has its id, which is in the address
+   * of its file; without a token it is changed only from where it was asked for.
+   */
+  const identifyChanger = async (req: ImageRequest): Promise<CallerScope> => {
+    const { kind, scope, laneKey } = await deps.identify(req);
+    if (kind !== 'anonymous') return scope;
+    const row = await deps.store.getGeneration(readPathId(req, NO_SUCH_IMAGE), scope, READ);
+    if (!row || row.lane_key === laneKey) return scope;
+    throw new ApiError('forbidden', 'Only who asked for this image, or an admin, can stop or delete it.');
+  };
+
   /** 200 whatever its state, or 304. With `Prefer: wait` it is held until the image has changed. */
   const getOne = async (req: ImageRequest, res: Response): Promise<void> => {
     const { caller, row } = await read(req);
@@ -72,7 +85,7 @@ export function createImageRoute(deps: {
 
   /** 200 with the record once it has ended, 202 while its worker is still stopping. Never a conflict. */
   const cancel = async (req: ImageRequest, res: Response): Promise<void> => {
-    const { scope } = await deps.identify(req);
+    const scope = await identifyChanger(req);
     const row = mustBeThere(await deps.store.cancelGeneration(readPathId(req, NO_SUCH_IMAGE), scope, WRITE));
     tellOfStop(row);
     res.status(isActive(row) ? 202 : 200);
@@ -81,7 +94,7 @@ export function createImageRoute(deps: {
 
   /** The tombstone comes first, then the stop of the work, then the file. Asked again it is 204 again. */
   const remove = async (req: ImageRequest, res: Response): Promise<void> => {
-    const { scope } = await deps.identify(req);
+    const scope = await identifyChanger(req);
     const row = await deps.store.deleteGeneration(readPathId(req, NO_SUCH_IMAGE), scope, WRITE);
     if (!row) throw new ApiError('not_found', NO_SUCH_IMAGE);
     tellOfStop(row);

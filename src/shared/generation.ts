@@ -54,6 +54,8 @@ export type ReferenceImage = z.infer<typeof referenceImageSchema>;
 export const generationSchema = z.object({
   id: z.guid(),
   user_id: z.guid().nullable(),
+  /** Who asked for it, as their turn is told; null for rows of before there was a queue. */
+  lane_key: z.string().nullable(),
   status: z.enum(STATUSES),
   status_sequence: z.int(),
   prompt: z.string(),

@@ -68,11 +68,12 @@ export const images: Resource = {
       operationId: 'deleteImage',
       summary: 'Delete an image and its file',
       description:
-        'Cancels it if it is not finished. Asked again it is 204 again; reads are 410 from now on.',
+        'Cancels it if it is not finished. Asked again it is 204 again; reads are 410 from now on. What belongs to ' +
+        'nobody is deleted from the address that asked for it, or by an admin.',
       access: 'anonymous or any',
       pathParams: imagePath,
       answers: { 204: { description: 'Deleted.' } },
-      refusals: ['not_found', ...CALLER_REFUSALS],
+      refusals: ['not_found', 'forbidden', ...CALLER_REFUSALS],
     },
     {
       method: 'get',
@@ -91,7 +92,8 @@ export const images: Resource = {
       operationId: 'cancelImage',
       summary: 'Stop an image',
       description:
-        'Never a conflict: a finished image stays as it is. A call under way may be billed all the same.',
+        'Never a conflict: a finished image stays as it is. A call under way may be billed all the same. What belongs ' +
+        'to nobody is stopped from the address that asked for it, or by an admin.',
       access: 'anonymous or any',
       pathParams: imagePath,
       answers: {
@@ -116,7 +118,7 @@ export const images: Resource = {
           },
         },
       },
-      refusals: ['not_found', 'gone', ...CALLER_REFUSALS],
+      refusals: ['not_found', 'gone', 'forbidden', ...CALLER_REFUSALS],
     },
   ],
 };
