@@ -3,7 +3,7 @@ import type { NewGeneration } from '../shared/generation.ts';
 import type { Release } from '../shared/release.ts';
 import { acceptGeneration } from './accept-generation.ts';
 import type { Caller } from './caller.ts';
-import { applyWaitPreference, goneSignal } from './prefer.ts';
+import { type ApplyWaitPreference, goneSignal } from './prefer.ts';
 import type { ReadQueue } from './queue-snapshot.ts';
 import { IMAGES_PATH, isActive } from './record.ts';
 import { sendRecord } from './send-record.ts';
@@ -25,13 +25,14 @@ export function createAnswerAccepted(deps: {
   submit: Submit;
   release: Pick<Release, 'request'>;
   waitForImage: WaitForImage;
+  applyWaitPreference: ApplyWaitPreference;
   readQueue: ReadQueue;
 }): AnswerAccepted {
   const isThere = (row: Parameters<typeof isActive>[0]) => !isActive(row);
   return async (req, res, caller, item) => {
     const accepted = await acceptGeneration(deps.submit, item);
     deps.release.request();
-    const seconds = applyWaitPreference(req, res);
+    const seconds = deps.applyWaitPreference(req, res, caller);
     const wait = { caller, seconds, isThere, signal: goneSignal(res) };
     const row = (seconds > 0 && (await deps.waitForImage(accepted, wait))) || accepted;
     res.status(seconds > 0 && !isActive(row) ? 200 : 202).location(`${IMAGES_PATH}/${row.id}`);

@@ -25,6 +25,7 @@ import { createImageRoute } from './image-route.ts';
 import { createOpenApiRoute } from './openapi-route.ts';
 import { createOptionsRoute } from './options-route.ts';
 import { createPlanGeneration } from './plan-generation.ts';
+import { createApplyWaitPreference } from './prefer.ts';
 import { answerNotFound, answerProblem } from './problem.ts';
 import type { ReadQueue } from './queue-snapshot.ts';
 import { createRegenerateRoute } from './regenerate-route.ts';
@@ -98,13 +99,16 @@ export function createApp(deps: AppDeps): Express {
 
 /** What several routes do alike. */
 function createParts(deps: AppDeps) {
-  const waitForImage = createWaitForImage(deps);
+  const waiting = {
+    waitForImage: createWaitForImage(deps),
+    applyWaitPreference: createApplyWaitPreference(),
+  };
   return {
     ...deps,
-    waitForImage,
+    ...waiting,
     plan: createPlanGeneration(deps),
     estimate: createEstimateGeneration(deps),
-    answerAccepted: createAnswerAccepted({ ...deps, waitForImage }),
+    answerAccepted: createAnswerAccepted({ ...deps, ...waiting }),
     datasetAccess: createDatasetAccess(deps),
     storeFiles: createStoreFiles(deps),
     jsonBody: readJsonBody(),

@@ -10,7 +10,7 @@ import { ApiError } from './api-error.ts';
 import type { IdentifyCaller } from './caller.ts';
 import { etagOf, isKnown } from './etag.ts';
 import { readPathId } from './path-id.ts';
-import { applyWaitPreference, goneSignal } from './prefer.ts';
+import { type ApplyWaitPreference, goneSignal } from './prefer.ts';
 import { answerMethodNotAllowed } from './problem.ts';
 import type { ReadQueue } from './queue-snapshot.ts';
 import { IMAGES_PATH, isActive } from './record.ts';
@@ -31,6 +31,7 @@ export function createImageRoute(deps: {
   release: Pick<Release, 'request'>;
   queue: Pick<JobQueue, 'announceCancel' | 'announceChange'>;
   waitForImage: WaitForImage;
+  applyWaitPreference: ApplyWaitPreference;
   readQueue: ReadQueue;
   identify: IdentifyCaller;
   log: Logger;
@@ -56,7 +57,7 @@ export function createImageRoute(deps: {
   /** 200 whatever its state, or 304. With `Prefer: wait` it is held until the image has changed. */
   const getOne = async (req: ImageRequest, res: Response): Promise<void> => {
     const { caller, row } = await read(req);
-    const seconds = applyWaitPreference(req, res);
+    const seconds = deps.applyWaitPreference(req, res, caller);
     // Without a tag, a change is one from what is there now.
     const isNews = (now: Generation) =>
       req.get('If-None-Match') === undefined

@@ -66,7 +66,7 @@ export const requestHeaders = {
   ),
   Prefer: parameter(
     'Prefer',
-    `\`wait=<seconds>\`, ${LONGEST_WAIT_S} at most: hold the answer until there is news (RFC 7240).`,
+    `\`wait=<seconds>\`, ${LONGEST_WAIT_S} at most: hold the answer until there is news (RFC 7240). Beyond 200 at once it is not held.`,
     'wait=20',
   ),
   'If-None-Match': parameter(
