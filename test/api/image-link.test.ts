@@ -27,6 +27,8 @@ describe('the link of an image', () => {
 
     assert.equal(links.image, `${IMAGES}/${id}/image`);
     assert.deepEqual([answer.status, answer.headers.get('location')], [302, record.image_url]);
+    // Or browsers would refuse it to an <img> on a page of another origin.
+    assert.equal(answer.headers.get('cross-origin-resource-policy'), 'cross-origin');
     const file = await fetch(`${url}${links.image}`);
     assert.equal((await file.arrayBuffer()).byteLength, record.bytes);
   });
