@@ -81,7 +81,9 @@ export const imageRecord = z
     error: recordError.nullable(),
     warnings: z.array(warning),
     estimated_cost_usd: usd.nullable(),
-    cost_usd: usd.nullable().meta({ description: 'Null until it is known.' }),
+    cost_usd: usd.nullable().meta({
+      description: 'Null until it is known; 0 if it ended before any call that may have been billed.',
+    }),
     usage: z.strictObject(usageSchema.shape).nullable(),
     timings: timings.nullable(),
     created_at: time,

@@ -42,7 +42,7 @@ export function toRecord(row: Generation, queue: QueueSnapshot | null, now: Date
     error: toRecordError(row),
     warnings: [...row.warnings, ...queueWarnings(row, queue)],
     estimated_cost_usd: row.estimated_cost_usd,
-    cost_usd: row.cost_usd,
+    cost_usd: row.cost_usd ?? (endedForNothing(row) ? 0 : null),
     usage: row.usage,
     timings: row.timings,
     created_at: toRfc3339(row.created_at),
@@ -78,6 +78,11 @@ function toRecordError(row: Generation): ImageRecord['error'] {
 
 export function toRfc3339<T extends string | null>(time: T): T | string {
   return time === null ? time : new Date(time).toISOString();
+}
+
+/** No call of it may have been billed. What an older service made has a cost, only nobody knows it. */
+function endedForNothing(row: Generation): boolean {
+  return !isActive(row) && row.status !== 'succeeded' && row.billable_calls === 0;
 }
 
 /** Whether the image will still change by itself. */

@@ -26,7 +26,7 @@ it('a pending image is canceled at once, for nothing', async () => {
   assert.equal(answer.status, 200);
   assert.equal(answer.body.status, 'canceled');
   assert.equal(answer.body.started_at, null);
-  assert.equal(answer.body.cost_usd, null);
+  assert.equal(answer.body.cost_usd, 0);
   assert.equal(answer.body.error, null);
   assert.notEqual(answer.body.completed_at, null);
 });

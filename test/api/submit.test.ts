@@ -167,8 +167,22 @@ describe('the record', () => {
       charged: true,
       upstream: { reason: null, http_status: null },
     });
+    assert.equal(body.cost_usd, null);
     assert.equal(headers.get('retry-after'), null);
     assert.ok(body.completed_at);
+  });
+
+  it('cost nothing when it failed before any call that may have been billed', async () => {
+    const { id } = await api.submit();
+    await stack.sql(
+      `update generated_images set status = 'failed', error_code = 'reference_unreadable', error = $2,
+         completed_at = now(), attempt = 1, billable_calls = 0 where id = $1`,
+      [id, { code: 'reference_unreadable', message: 'Not there', retryable: false }],
+    );
+
+    const { body } = await api.read(id);
+
+    assert.deepEqual([body.error.charged, body.cost_usd], [false, 0]);
   });
 });
 

@@ -85,6 +85,7 @@ export const CANCELED_IMAGE: ImageRecord = {
   status_sequence: 2,
   queue_position: null,
   eta_seconds: null,
+  cost_usd: 0,
   completed_at: '2026-11-23T08:00:01.000Z',
   cancel_requested_at: '2026-11-23T08:00:01.000Z',
 };
