@@ -30,12 +30,15 @@ export function createAnswerAccepted(deps: {
 }): AnswerAccepted {
   const isThere = (row: Parameters<typeof isActive>[0]) => !isActive(row);
   return async (req, res, caller, item) => {
+    // The queue as it was before: later, what is released of it may be this very image, which would count twice.
+    const queueBefore = deps.readQueue();
     const accepted = await acceptGeneration(deps.submit, item);
     deps.release.request();
     const seconds = deps.applyWaitPreference(req, res, caller);
     const wait = { caller, seconds, isThere, signal: goneSignal(res) };
     const row = (seconds > 0 && (await deps.waitForImage(accepted, wait))) || accepted;
     res.status(seconds > 0 && !isActive(row) ? 200 : 202).location(`${IMAGES_PATH}/${row.id}`);
-    await sendRecord(res, row, deps.readQueue);
+    const readQueue = row === accepted ? async () => (await queueBefore) ?? deps.readQueue() : deps.readQueue;
+    await sendRecord(res, row, readQueue);
   };
 }

@@ -23,11 +23,13 @@ type Placed = Pick<
  */
 export function placeOf(row: Placed, queue: QueueSnapshot | null, now: Date): Place {
   if (!queue) return { queue_position: null, eta_seconds: null };
-  const position = row.released_place ?? (row.lane_place === null ? null : positionOf(row.lane_place, queue));
+  const position = row.status === 'pending' ? positionOf(row, queue) : null;
   return { queue_position: position, eta_seconds: etaSeconds(row, position, queue, now) };
 }
 
-function positionOf(lanePlace: number, queue: QueueSnapshot): number {
+function positionOf(row: Placed, queue: QueueSnapshot): number | null {
+  const { lane_place: lanePlace, released_place: releasedPlace } = row;
+  if (releasedPlace !== null || lanePlace === null) return releasedPlace;
   const fair = queue.lanes.reduce((sum, [waiting, lanes]) => sum + Math.min(waiting, lanePlace) * lanes, 0);
   // A snapshot that is older than the row does not count the row itself.
   return Math.max(fair, lanePlace) + queue.released;
