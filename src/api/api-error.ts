@@ -21,7 +21,8 @@ export const API_ERRORS = {
 export type ApiErrorCode = keyof typeof API_ERRORS;
 
 /** Whether the same request may do better later. */
-export const isRetryable = (status: number) => [409, 429, 503].includes(status);
+export const isRetryable = (code: ApiErrorCode) =>
+  code === 'image_not_ready' || [409, 429, 503].includes(API_ERRORS[code].status);
 
 /** One bad field: where (an RFC 6901 pointer into the body, or `?name` for a query parameter) and why. */
 export type FieldError = { pointer: string; code: string; detail: string };

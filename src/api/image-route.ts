@@ -80,7 +80,8 @@ export function createImageRoute(deps: {
         retryAfterSeconds: await pollHintOf(row, deps.readQueue),
       });
     }
-    if (row.image_url === null) throw new ApiError('not_found', `The image ${row.status} without a file.`);
+    if (row.image_url === null)
+      throw new ApiError('not_found', `The image ended without a file: it is ${row.status}.`);
     // For an <img> on a page of another origin, where browsers heed this on the redirect too. No secret is behind it:
     // browsers send no token along, and the file itself is public.
     res.set('Cross-Origin-Resource-Policy', 'cross-origin');

@@ -31,7 +31,7 @@ export function answerMethodNotAllowed(...methods: string[]): RequestHandler {
 }
 
 function sendProblem(req: Request, res: Response, error: ApiError): void {
-  const retryable = isRetryable(error.status);
+  const retryable = isRetryable(error.code);
   const retryAfter = error.retryAfterSeconds;
   res.set(error.headers);
   if (retryAfter !== null) res.set('Retry-After', String(retryAfter));

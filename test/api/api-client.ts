@@ -79,7 +79,7 @@ export function assertProblem(answer: Answer, status: number, code: string): voi
   assert.deepEqual(Object.keys(body).sort(), PROBLEM_MEMBERS);
   assert.equal(body.status, status);
   assert.equal(body.request_id, headers.get('request-id'));
-  assert.equal(body.retryable, [409, 429, 503].includes(status));
+  assert.equal(body.retryable, [409, 429, 503].includes(status) || code === 'image_not_ready');
   const retryAfter = headers.get('retry-after');
   assert.equal(body.retry_after_seconds, retryAfter === null ? null : Number(retryAfter));
   for (const member of ['title', 'detail', 'type', 'instance']) assert.equal(typeof body[member], 'string');

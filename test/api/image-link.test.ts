@@ -46,6 +46,9 @@ describe('the link of an image', () => {
     const { id } = await api.submit();
     await api.send('POST', `${IMAGES}/${id}/cancel`);
 
-    assertProblem(await link(id), 404, 'not_found');
+    const answer = await link(id);
+
+    assertProblem(answer, 404, 'not_found');
+    assert.equal(answer.body.detail, 'The image ended without a file: it is canceled.');
   });
 });

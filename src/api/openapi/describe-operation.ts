@@ -83,7 +83,7 @@ export function headersOfAnswer(
 export function headersOfRefusal(status: number): z.ZodObject {
   const own: ResponseHeader[] = status === 401 ? ['WWW-Authenticate'] : [];
   // 404 for an image that is not ready yet.
-  const retry: ResponseHeader[] = isRetryable(status) || status === 404 ? ['Retry-After'] : [];
+  const retry: ResponseHeader[] = [404, 409, 429, 503].includes(status) ? ['Retry-After'] : [];
   const limits: ResponseHeader[] = status === 429 ? ['RateLimit', 'RateLimit-Policy'] : [];
   return pickHeaders(responseHeaders, ['Request-Id', ...own, ...retry, ...limits]);
 }
@@ -112,8 +112,8 @@ function exampleOf(code: ApiErrorCode, path: string): ProblemDetails {
     detail: isField ? 'Not valid: /style.' : `${title}.`,
     instance: path,
     code,
-    retryable: isRetryable(status),
-    retry_after_seconds: isRetryable(status) || code === 'image_not_ready' ? 5 : null,
+    retryable: isRetryable(code),
+    retry_after_seconds: isRetryable(code) ? 5 : null,
     request_id: 'nightly-17',
     errors: isField ? [{ pointer: '/style', code: 'too_big', detail: 'Too long.' }] : [],
   };
