@@ -1,14 +1,13 @@
-import type { z } from 'zod';
 import type { NewGeneration } from '../shared/generation.ts';
 import { placeOf } from '../shared/queue-place.ts';
 import type { Store } from '../shared/store.ts';
 import type { ReadQueue } from './queue-snapshot.ts';
-import type { generationEstimate } from './record-schema.ts';
+import type { GenerationEstimate } from './record-schema.ts';
 
 const READ = { repeatForMs: 2_000 };
 
 /** What an image would cost and how long it would wait, were it submitted now. */
-export type EstimateGeneration = (item: NewGeneration) => Promise<z.infer<typeof generationEstimate>>;
+export type EstimateGeneration = (item: NewGeneration) => Promise<GenerationEstimate>;
 
 export function createEstimateGeneration(deps: {
   store: Pick<Store, 'countLaneWaiting'>;

@@ -118,3 +118,4 @@ export const generationEstimate = z
     eta_seconds: count.nullable(),
   })
   .meta({ id: 'GenerationEstimate' });
+export type GenerationEstimate = z.infer<typeof generationEstimate>;

@@ -1,12 +1,14 @@
 import type { GenerateBody } from '../api/generate-request.ts';
-import type { ImageRecord } from '../api/record-schema.ts';
+import type { GenerationEstimate, ImageRecord } from '../api/record-schema.ts';
 import { type CallOptions, type Send, sleep } from './http.ts';
 
 const IMAGES = '/ai/generated-images';
 const LONG_POLL_S = 50;
 const ENDED = new Set(['succeeded', 'failed', 'canceled', 'expired']);
 
-export type { GenerateBody, ImageRecord };
+/** What is to be drawn. Whether it is only asked about is said by the method: `submit` or `estimate`. */
+export type ImageRequest = Omit<GenerateBody, 'dry_run'>;
+export type { GenerationEstimate, ImageRecord };
 
 export type SubmitOptions = CallOptions & {
   /** The same key makes the same image, also from another process. One is made up without it. */
@@ -49,8 +51,14 @@ export function createImages(send: Send) {
   };
 
   return {
-    submit: (request: GenerateBody, options: SubmitOptions = {}): Promise<ImageRecord> =>
+    submit: (request: ImageRequest, options: SubmitOptions = {}): Promise<ImageRecord> =>
       submitTo('/ai/generate', request, options),
+
+    /** What an image would cost and how long it would wait; nothing is made. */
+    estimate: async (request: ImageRequest, options: CallOptions = {}): Promise<GenerationEstimate> => {
+      const body = { ...request, dry_run: true };
+      return (await send('POST', '/ai/generate', { ...options, body })).body as GenerationEstimate;
+    },
 
     get: async (id: string, options: CallOptions = {}): Promise<ImageRecord> =>
       (await send('GET', pathOf(id), options)).body as ImageRecord,
@@ -97,7 +105,7 @@ export function createImages(send: Send) {
     /** A new image of the same request, with these changes. */
     regenerate: (
       id: string,
-      changes: Partial<GenerateBody> = {},
+      changes: Partial<ImageRequest> = {},
       options: SubmitOptions = {},
     ): Promise<ImageRecord> => submitTo(`${pathOf(id)}/regenerate`, changes, options),
 

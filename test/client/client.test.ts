@@ -107,6 +107,16 @@ describe('the client', () => {
     assert.ok(options.models.some(({ id }) => id === options.default_model));
   });
 
+  it('tells what an image would cost, and makes none', async () => {
+    const project = randomUUID();
+    const request = { prompt: SMALL, quality: 'ultra', metadata: { project } } as const;
+
+    const estimate = await client.estimate(request);
+
+    assert.deepEqual([estimate.dry_run, estimate.estimated_cost_usd], [true, 0.113]);
+    assert.deepEqual(await collect(client.history({ metadata: { project } })), []);
+  });
+
   it('rejects with what was refused', async () => {
     const refusal = await refusalOf(client.submit({ prompt: '', quality: 'best' as 'high' }));
 
