@@ -42,6 +42,7 @@ let limited: ApiClient;
 let pending: Json;
 let dataset: Json;
 let shared: Json;
+let nobodys: Json;
 let picture: Buffer;
 before(async () => {
   stack = await startTestStack();
@@ -66,6 +67,7 @@ before(async () => {
   ({ body: dataset } = await ask(operationOf('addDatasetImages')));
   const admin = createApiClient(url, stack.serviceRoleKey);
   ({ body: shared } = await ask(operationOf('createDataset'), { api: admin }));
+  nobodys = await admin.submit();
 });
 after(async () => {
   await proxy.close();
@@ -159,6 +161,8 @@ const REFUSE: Partial<Record<ApiErrorCode, (operation: Operation) => Promise<unk
   async forbidden(operation) {
     if (operation.path === '/ai/datasets') return ask(operation, { body: { owner_id: UNKNOWN_ID } });
     if (operation.path.startsWith('/ai/datasets')) return ask(operation, { id: shared.id });
+    if (operation.path.startsWith('/ai/generated-images/'))
+      return ask(operation, { id: nobodys.id, api: createApiClient(url) });
     const api = operation.query ? user : createApiClient(url, (await createKey()).secret);
     return ask(operation, { query: operation.query ? `?user_id=${UNKNOWN_ID}` : '', api });
   },
