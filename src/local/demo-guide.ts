@@ -2,12 +2,18 @@ import { join } from 'node:path';
 import { DEMO_REQUEST, type DemoRecord } from './demo-generation.ts';
 import type { Stack } from './stack.ts';
 
-/** Where a person who has just seen the demo work can look further. */
-export function describeWhereToLook(stack: Stack, record: DemoRecord, dataDir: string): string {
+/** Where a person who has just seen the demo work can look further. `token`: an access token of the demo's user. */
+export function describeWhereToLook(demo: {
+  stack: Stack;
+  record: DemoRecord;
+  dataDir: string;
+  token: string;
+}): string {
+  const { stack, record, dataDir, token } = demo;
   const images = `${stack.apiUrl}/ai/generated-images`;
   return `
 The image:  ${record.image_url}
-The API:    ${stack.apiUrl}
+The API:    ${stack.apiUrl}   (to browse and try: ${stack.apiUrl}/docs/)
 Supabase:   ${stack.supabaseUrl} (embedded)
 Data:       ${dataDir}
 Logs:       ${join(stack.logFolder, '*.log')}
@@ -16,6 +22,10 @@ Submit:     curl ${stack.apiUrl}/ai/generate -H 'content-type: application/json'
               -d '${JSON.stringify(DEMO_REQUEST)}'
 Poll:       curl ${images}/${record.id}
 History:    curl '${images}?limit=5'
+
+For the examples of the README, in another shell:
+export API=${stack.apiUrl}
+export TOKEN=${token}
 `;
 }
 

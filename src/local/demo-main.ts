@@ -8,6 +8,7 @@ import { type DemoRecord, generateDemoImage } from './demo-generation.ts';
 import { describeWhereToLook, SIMULATOR_WARNING } from './demo-guide.ts';
 import { demoEnvironment, parseDemoFlags, selectBaseEnv, USAGE } from './demo-options.ts';
 import { createProgress } from './demo-progress.ts';
+import { signInDemoUser } from './demo-user.ts';
 import { type Stack, withStack } from './stack.ts';
 import { StackError } from './stack-error.ts';
 
@@ -55,7 +56,8 @@ async function demonstrate(stack: Stack, signal: AbortSignal): Promise<DemoRecor
   if (env.GEMINI_API_KEY === undefined) say('Drawn by the SIMULATOR, not by Gemini.');
   if (flags.once) return record;
   printRecord(record);
-  say(describeWhereToLook(stack, record, flags.dataDir));
+  const token = await signInDemoUser(stack);
+  say(describeWhereToLook({ stack, record, dataDir: flags.dataDir, token }));
   say('Serving. Ctrl-C stops everything.');
   serving = true;
   await once(signal, 'abort');

@@ -27,6 +27,8 @@ export type Stack = {
   apiUrl: string;
   supabaseUrl: string;
   serviceRoleKey: string;
+  /** What users' access tokens are signed with. */
+  jwtSecret: string;
   databaseUrl: string;
   logFolder: string;
 };
@@ -70,8 +72,9 @@ export async function withStack<T>(
     return await whileWatched(watchdog, options, async (start, signal) => {
       const plan = await startServers({ ...options, ...folders, dataDir, settings, start, signal });
       await startPrograms(plan, start, signal);
-      const { ports } = settings;
-      return use({ ...plan, apiUrl: urlOf(ports.api), supabaseUrl: urlOf(ports.supabase) }, signal);
+      const { ports, secrets } = settings;
+      const urls = { apiUrl: urlOf(ports.api), supabaseUrl: urlOf(ports.supabase) };
+      return use({ ...plan, ...urls, jwtSecret: secrets.jwtSecret }, signal);
     });
   } finally {
     release();

@@ -34,6 +34,7 @@ test('while the demo serves a second one is refused; Ctrl-C stops it with exit c
   const second = startDemo('--once');
   assert.equal(await second.exitCode, 1);
   assert.match(second.stderr(), /Another Darkroom \(process \d+\) already uses/);
+  assert.equal(await addDataset(demo.stderr()), 201);
   demo.process.kill('SIGINT');
   assert.equal(await demo.exitCode, 0, demo.stderr());
   assert.ok(!records.some(isRunning));
@@ -66,6 +67,17 @@ test('a flag that it does not know is answered with the usage and exit code 2', 
   assert.match(stderr, /--twice[\s\S]*Usage: script\/demo/);
   assert.equal(stdout, '');
 });
+
+/** As a user who has copied what the demo says to. Answers the status. */
+async function addDataset(guide: string): Promise<number> {
+  const [, api, token] = /^export API=(\S+)\nexport TOKEN=(\S+)$/m.exec(guide) ?? [];
+  const answer = await fetch(`${api}/ai/datasets`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: '{"name": "Coffee"}',
+  });
+  return answer.status;
+}
 
 type Demo = {
   process: ChildProcess;
