@@ -1,0 +1,98 @@
+/** What the README shows is copied and run: the shell's examples, and those of the client. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import sharp from 'sharp';
+import { plainPicture } from './support/gemini-answers.ts';
+import { makeTempFolder } from './support/temp-folder.ts';
+import { startTestStack, type TestStack } from './support/test-stack.ts';
+
+const run = promisify(execFile);
+const README = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+const folder = makeTempFolder();
+
+let stack: TestStack;
+let API: string;
+before(async () => {
+  stack = await startTestStack();
+  API = (await stack.startApi()).url;
+  await stack.startWorker();
+  writeFileSync(join(folder, 'lamp.jpg'), await plainPicture(64, 64, 'jpeg'));
+  writeFileSync(join(folder, 'cup.png'), await plainPicture(64, 64));
+  writeFileSync(join(folder, 'prompts.txt'), 'A harbour\nA "quoted" lighthouse\n');
+  // curl ends with an error for every refusal.
+  writeFileSync(join(folder, '.curlrc'), 'fail-with-body\n');
+});
+after(async () => {
+  await stack.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** The one example of a language that holds this text. */
+function example(language: string, text: string): string {
+  const blocks = [...README.matchAll(/^```(\w+)\n(.*?)^```$/gms)].filter(
+    ([, name, code]) => name === language && code?.includes(text),
+  );
+  assert.equal(blocks.length, 1, text);
+  return String(blocks[0]?.[2]);
+}
+
+async function runInShell(script: string): Promise<string> {
+  const { token } = await stack.createUser();
+  const env = { PATH: String(process.env.PATH), HOME: folder, CURL_HOME: folder, API, TOKEN: token };
+  return (await run('sh', ['-euc', script], { env, cwd: folder })).stdout;
+}
+
+const tools = await run('sh', ['-c', 'command -v curl && command -v jq']).then(
+  () => true,
+  () => false,
+);
+const options = { skip: !tools && 'this machine has no curl or no jq' };
+
+test('every call by hand', options, async () => {
+  const output = await runInShell(example('sh', 'ask() {'));
+
+  assert.doesNotMatch(output, /"code":"/);
+  assert.equal((await sharp(join(folder, 'lighthouse.png')).metadata()).format, 'png');
+});
+
+test('a first image', options, async () => {
+  assert.match(await runInShell(example('sh', '"style": "photorealistic"')), /"status":"pending"/);
+});
+
+test('a dataset with images and a logo', options, async () => {
+  const output = await runInShell(example('sh', 'images=@lamp.jpg'));
+
+  assert.match(output, /"prompt_used":"Brand: Coffee Co\..*"reference_images_count":2/s);
+});
+
+test('a file full of prompts', options, async () => {
+  await runInShell(example('sh', 'while IFS= read'));
+
+  const ids = readFileSync(join(folder, 'ids.txt'), 'utf8').trim().split('\n');
+  assert.equal(ids.filter((id) => /^[0-9a-f-]{36}$/.test(id)).length, 2);
+});
+
+test('every call by the client', async () => {
+  const { token } = await stack.createUser();
+  const program = join(folder, 'example.ts');
+  const client = new URL('../src/client/client.ts', import.meta.url).href;
+  const code = `
+    import { openAsBlob } from 'node:fs';
+    import { createDarkroomClient } from '${client}';
+    const [API, TOKEN] = process.argv.slice(2);
+    const picture = await openAsBlob('cup.png');
+    const shown: unknown[] = [];
+    const show = (...values: unknown[]) => shown.push(...values);
+    ${example('ts', 'createDarkroomClient({')}
+    console.log(JSON.stringify({ id, shown }));`;
+  writeFileSync(program, code);
+
+  const { stdout } = await run(process.execPath, [program, API, token], { cwd: folder });
+
+  const { id, shown } = JSON.parse(stdout);
+  assert.ok(shown.includes('succeeded') && shown.includes(id), stdout);
+});
