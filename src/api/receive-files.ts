@@ -129,6 +129,6 @@ const tooMany = (field: FileField) =>
     {
       pointer: field.pointerOfFile(field.most),
       code: 'too_many',
-      detail: `${field.most} files are the most`,
+      detail: field.most === 1 ? 'one file is the most' : `${field.most} files are the most`,
     },
   ]);
