@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { cursor } from './cursor.ts';
 import { storableText } from './generate-request.ts';
-import { historyQuery } from './history-query.ts';
+import { pageSize } from './history-query.ts';
 
 /** What clients are told in the documentation, too. */
 export const DATASET_LIMITS = {
@@ -27,8 +28,8 @@ const fields = {
 
 /** The query of `GET /ai/datasets`. */
 export const datasetsQuery = z.strictObject({
-  limit: historyQuery.shape.limit,
-  cursor: historyQuery.shape.cursor,
+  limit: pageSize.default(50),
+  cursor: cursor.optional(),
 });
 
 /** The body of `POST /ai/datasets`. Null means not given. `owner_id` is for admins; without it theirs is everybody's. */

@@ -6,13 +6,15 @@ import { validationFailed } from './validation.ts';
 
 /** Deeper than this, a page is asked for by its cursor. */
 const DEEPEST_OFFSET = 10_000;
-const MOST_IDS = 100;
+export const MOST_IDS = 100;
 const METADATA = 'metadata.';
 
 const whole = z
   .string()
   .regex(/^-?\d{1,9}$/, 'is no whole number')
   .transform(Number);
+/** How many items a page has. */
+export const pageSize = whole.pipe(z.int().min(1).max(100));
 const list = z.string().transform((text) => text.split(','));
 /** How OpenAPI calls a comma list. */
 const COMMA_LIST = { param: { style: 'form', explode: false } } as const;
@@ -23,7 +25,7 @@ const time = z.iso
 
 /** The query of `GET /ai/generated-images`, without its `metadata.<key>` filters, whose names are the caller's. */
 export const historyQuery = z.strictObject({
-  limit: whole.pipe(z.int().min(1).max(100)).default(50),
+  limit: pageSize.optional().meta({ description: '50 when not given, or as many as `ids` names.' }),
   offset: whole.pipe(z.int().min(0).max(DEEPEST_OFFSET)).default(0),
   cursor: cursor.optional(),
   order: z.enum(['desc', 'asc']).default('desc'),

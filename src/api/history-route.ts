@@ -3,7 +3,7 @@ import type { Store } from '../shared/store.ts';
 import { ApiError, unauthorized } from './api-error.ts';
 import type { IdentifyCaller } from './caller.ts';
 import { encodeCursor } from './cursor.ts';
-import { historyQuery, readMetadataFilter } from './history-query.ts';
+import { historyQuery, MOST_IDS, readMetadataFilter } from './history-query.ts';
 import { answerMethodNotAllowed } from './problem.ts';
 import type { ReadQueue } from './queue-snapshot.ts';
 import { IMAGES_PATH } from './record.ts';
@@ -30,7 +30,16 @@ export function createHistoryRoute(deps: {
     if (query.user_id !== undefined && !caller.scope.admin) {
       throw new ApiError('forbidden', 'Only an admin may ask for the images of a user.');
     }
-    const { limit, offset, cursor, status, order, include_total: includeTotal, ...filter } = query;
+    // Whoever names images gets them all.
+    const {
+      limit = query.ids ? MOST_IDS : 50,
+      offset,
+      cursor,
+      status,
+      order,
+      include_total: includeTotal,
+      ...filter
+    } = query;
     const page = await deps.store.searchGenerations(
       {
         filter: { ...filter, statuses: status ?? null, metadata },

@@ -61,6 +61,7 @@ describe('history', () => {
     assert.equal(idsOf(await api.history()).length, 50);
     assert.equal(idsOf(await api.history('?limit=100')).length, 100);
     assert.equal(idsOf(await api.history('?limit=1')).length, 1);
+    assert.equal(idsOf(await api.history(`?ids=${idsOf(await api.history('?limit=100'))}`)).length, 100);
   });
 });
 
