@@ -13,7 +13,8 @@ import { ApiError, unauthorized } from './api-error.ts';
 export type VerifyToken = (token: string) => Promise<string>;
 
 const ASYMMETRIC = ['ES256', 'RS256', 'EdDSA'];
-const claimsSchema = z.object({ sub: z.guid(), role: z.literal('authenticated') });
+/** One user is one, however a token writes the id: it decides whose turn it is, and is compared. */
+const claimsSchema = z.object({ sub: z.guid().toLowerCase(), role: z.literal('authenticated') });
 
 /**
  * Checks a Supabase access token: signature (HS256 by the project's shared secret, or a key of its JWKS), time, issuer,

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { startTestStack, type TestStack } from '../support/test-stack.ts';
-import { type ApiClient, assertProblem, createApiClient, type Json, pointersOf } from './api-client.ts';
+import {
+  type ApiClient,
+  assertProblem,
+  createApiClient,
+  type Json,
+  pointersOf,
+  UNKNOWN_ID,
+} from './api-client.ts';
+import { codesOf } from './dataset-client.ts';
 
 const KEYS = '/ai/api-keys';
 
@@ -9,6 +17,7 @@ let stack: TestStack;
 let url: string;
 let owner: ApiClient;
 let other: ApiClient;
+let admin: ApiClient;
 let ownerId: string;
 before(async () => {
   stack = await startTestStack();
@@ -17,32 +26,33 @@ before(async () => {
   ownerId = one.id;
   owner = createApiClient(url, one.token);
   other = createApiClient(url, two.token);
+  admin = createApiClient(url, stack.serviceRoleKey);
 });
 after(() => stack.stop());
 
-const create = (api: ApiClient, name: unknown = 'nightly batch') =>
+const create = (api: ApiClient, fields: object = {}) =>
   api.send('POST', KEYS, {
-    body: JSON.stringify({ name }),
+    body: JSON.stringify({ name: 'nightly batch', ...fields }),
     headers: { 'content-type': 'application/json' },
   });
 
-async function createKey(api = owner): Promise<Json> {
-  const answer = await create(api);
+async function createKey(api = owner, fields: object = {}): Promise<Json> {
+  const answer = await create(api, fields);
   assert.equal(answer.status, 201, answer.text);
   return answer.body;
 }
 
 describe('an API key', () => {
   it('is shown once, and stored only as a hash', async () => {
-    const answer = await create(owner, '  my script ');
+    const answer = await create(owner, { name: '  my script ' });
 
     assert.equal(answer.status, 201);
     assert.equal(answer.headers.get('cache-control'), 'no-store');
     const { id, secret, hint, ...rest } = answer.body;
     assert.match(secret, /^dk_[\w-]{43}$/);
     assert.equal(hint, secret.slice(-4));
-    assert.deepEqual(Object.keys(rest).sort(), ['created_at', 'last_used_at', 'name']);
-    assert.deepEqual([rest.name, rest.last_used_at], ['my script', null]);
+    assert.deepEqual(Object.keys(rest).sort(), ['created_at', 'last_used_at', 'name', 'user_id']);
+    assert.deepEqual([rest.name, rest.last_used_at, rest.user_id], ['my script', null, ownerId]);
     const listed = (await owner.get(KEYS)).body.items.find((key: Json) => key.id === id);
     assert.deepEqual(listed, { id, hint, ...rest });
     const [stored] = await stack.sql('select to_jsonb(k)::text as row from public.api_keys k where id = $1', [
@@ -116,7 +126,6 @@ describe('an API key', () => {
 
   it('is revoked by its owner or an admin, and by nobody else', async () => {
     const [mine, theirs] = [await createKey(), await createKey()];
-    const admin = createApiClient(url, stack.serviceRoleKey);
 
     assertProblem(await other.send('DELETE', `${KEYS}/${mine.id}`), 404, 'not_found');
     assertProblem(await createApiClient(url).send('DELETE', `${KEYS}/${mine.id}`), 401, 'unauthorized');
@@ -126,9 +135,8 @@ describe('an API key', () => {
     assert.deepEqual([ids.includes(mine.id), ids.includes(theirs.id)], [true, false]);
   });
 
-  it('is not for who does not sign in, nor for the service, which has one', async () => {
+  it('is not for who does not sign in', async () => {
     assertProblem(await create(createApiClient(url)), 401, 'unauthorized');
-    assertProblem(await create(createApiClient(url, stack.serviceRoleKey)), 403, 'forbidden');
   });
 
   for (const [what, name] of [
@@ -138,7 +146,7 @@ describe('an API key', () => {
     ['unstorable', '\ud800'],
   ] as const) {
     it(`is refused with a name that is ${what}`, async () => {
-      const answer = await create(owner, name);
+      const answer = await create(owner, { name });
 
       assertProblem(answer, 422, 'validation_failed');
       assert.deepEqual(pointersOf(answer), ['/name']);
@@ -155,3 +163,65 @@ describe('an API key', () => {
     assertProblem(refused[0] as (typeof answers)[number], 422, 'validation_failed');
   });
 });
+
+describe('an API key that an admin makes', () => {
+  it('acts as the user it is made for, who sees and revokes it', async () => {
+    const made = await createKey(admin, { user_id: ownerId });
+
+    const script = createApiClient(url, made.secret);
+    assert.equal((await owner.read((await script.submit()).id)).status, 200);
+    assert.equal(made.user_id, ownerId);
+    const { body } = await owner.get(KEYS);
+    assert.ok(body.items.some((key: Json) => key.id === made.id));
+    assert.equal((await owner.send('DELETE', `${KEYS}/${made.id}`)).status, 204);
+  });
+
+  it('has a user: one has to be named, and be there', async () => {
+    const before = await countKeys();
+    const nobodys = await create(admin, { name: '' });
+    const unknown = await create(admin, { user_id: UNKNOWN_ID });
+    const nulls = await create(admin, { user_id: null });
+
+    for (const answer of [nobodys, unknown, nulls]) assertProblem(answer, 422, 'validation_failed');
+    assert.deepEqual(codesOf(nobodys), { '/name': 'too_small', '/user_id': 'required' });
+    assert.deepEqual(codesOf(unknown), { '/user_id': 'unknown' });
+    assert.deepEqual(pointersOf(nulls), ['/user_id']);
+    assert.equal(await countKeys(), before);
+  });
+
+  it('is listed with those of all, or with those of its user', async () => {
+    const [mine, theirs] = [await createKey(admin, { user_id: ownerId }), await createKey(other)];
+
+    const all = (await admin.get(KEYS)).body.items;
+    const ofOwner = (await admin.get(`${KEYS}?user_id=${ownerId}`)).body.items;
+
+    const isThere = (keys: Json[], id: string) => keys.some((key) => key.id === id);
+    assert.deepEqual([isThere(all, mine.id), isThere(all, theirs.id)], [true, true]);
+    assert.deepEqual([isThere(ofOwner, mine.id), isThere(ofOwner, theirs.id)], [true, false]);
+    assert.deepEqual(ofOwner, (await owner.get(KEYS)).body.items);
+    assertProblem(await admin.get(`${KEYS}?user_id=me`), 422, 'validation_failed');
+    assertProblem(await admin.get(`${KEYS}?limit=1`), 422, 'validation_failed');
+  });
+});
+
+describe('a user', () => {
+  it('may name themself, however the id is written, and nobody else', async () => {
+    const before = await countKeys();
+    assertProblem(await create(other, { user_id: ownerId }), 403, 'forbidden');
+    assertProblem(await other.get(`${KEYS}?user_id=${ownerId}`), 403, 'forbidden');
+    assert.equal(await countKeys(), before);
+
+    const written = createApiClient(url, await stack.signToken({ sub: ownerId.toUpperCase() }));
+    for (const api of [owner, written]) {
+      for (const userId of [ownerId, ownerId.toUpperCase(), null]) {
+        assert.equal((await createKey(api, { user_id: userId })).user_id, ownerId);
+      }
+      assert.equal((await api.get(`${KEYS}?user_id=${ownerId}`)).status, 200);
+    }
+  });
+});
+
+async function countKeys(): Promise<number> {
+  const [row] = await stack.sql('select count(*)::int as keys from public.api_keys');
+  return row?.keys;
+}

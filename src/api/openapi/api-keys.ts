@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import { apiKeyList, apiKeyRequest, newApiKey } from '../api-key-schema.ts';
+import { apiKeyList, apiKeyRequest, apiKeysQuery, newApiKey } from '../api-key-schema.ts';
 import { BODY_REFUSALS, CALLER_REFUSALS, type Resource } from './operation.ts';
 
 const KEY = {
   id: '0198b8a0-2222-7222-8333-444455556666',
+  user_id: '0198b8a0-5555-7222-8333-444455556666',
   name: 'nightly batch',
   hint: 'x7Qa',
   created_at: '2026-11-23T08:00:00.000Z',
@@ -19,19 +20,22 @@ export const apiKeys: Resource = {
       path: '/ai/api-keys',
       operationId: 'listApiKeys',
       summary: 'List your API keys',
+      description: 'An admin sees the newest thousand of all users, or all of one.',
       access: 'users and admins',
+      query: apiKeysQuery,
       answers: {
         200: { description: 'Those that are not revoked.', schema: apiKeyList, example: { items: [KEY] } },
       },
-      refusals: ['forbidden', ...CALLER_REFUSALS],
+      refusals: ['validation_failed', 'forbidden', ...CALLER_REFUSALS],
     },
     {
       method: 'post',
       path: '/ai/api-keys',
       operationId: 'createApiKey',
       summary: 'Make an API key',
-      description: 'Keep the secret: only its hash is stored, and no other answer shows it.',
-      access: 'users',
+      description:
+        'Keep the secret: only its hash is stored, and no other answer shows it. An admin makes it for `user_id`.',
+      access: 'users and admins',
       body: { schema: apiKeyRequest, example: { name: KEY.name } },
       answers: {
         201: {

@@ -25,7 +25,7 @@ export type Operation = {
   summary: string;
   description?: string;
   /** Which of the schemes in security.ts open it. */
-  access: 'nobody asked' | 'anonymous or any' | 'users and admins' | 'users';
+  access: 'nobody asked' | 'anonymous or any' | 'users and admins';
   pathParams?: z.ZodObject;
   query?: z.ZodObject;
   headers?: RequestHeader[];

@@ -29,5 +29,4 @@ export const SECURITY_OF: Record<Operation['access'], Requirement[]> = {
   'nobody asked': [],
   'anonymous or any': [{}, { userToken: [] }, { apiKey: [] }, { serviceKey: [] }],
   'users and admins': [{ userToken: [] }, { serviceKey: [] }],
-  users: [{ userToken: [] }],
 };
