@@ -33,7 +33,7 @@ export const datasetsQuery = z.strictObject({
 });
 
 /** The body of `POST /ai/datasets`. Null means not given. `owner_id` is for admins; without it theirs is everybody's. */
-export const datasetRequest = z.strictObject({ ...fields, owner_id: z.guid().nullish() });
+export const datasetRequest = z.strictObject({ ...fields, owner_id: z.guid().toLowerCase().nullish() });
 
 /** The body of `PATCH /ai/datasets/{id}`: what is not given stays, null empties. */
 export const datasetPatch = z.strictObject(fields);

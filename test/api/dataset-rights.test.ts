@@ -103,7 +103,9 @@ describe("a user's dataset", () => {
   it('cannot be made for another, nor by nobody', async () => {
     assertProblem(await other.create({ owner_id: ownerId }), 403, 'forbidden');
     assertProblem(await nobody.create({ name: 'A' }), 401, 'unauthorized');
-    assert.equal((await owner.create({ owner_id: ownerId })).status, 201);
+    for (const id of [ownerId, ownerId.toUpperCase()]) {
+      assert.equal((await owner.create({ owner_id: id })).status, 201);
+    }
   });
 
   it('is made for a user by an admin who names them', async () => {
