@@ -1,163 +1,173 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import type { Operation } from '../../src/api/openapi/operation.ts';
+import { plainPicture } from '../support/gemini-answers.ts';
 import { startTestStack, type TestStack } from '../support/test-stack.ts';
-import { type Answer, type ApiClient, createApiClient, IMAGES, type Json } from './api-client.ts';
-
-/** `nobody` calls where anonymous use is on, `shut out` where it is off. */
-const CALLERS = ['owner', 'key', 'other', 'nobody', 'shut out', 'admin', 'forger'] as const;
-type Caller = (typeof CALLERS)[number];
-/** Whose image it is; `gone` is the owner's, deleted. */
-const WHOSE = ['owner', 'nobody', 'gone'] as const;
-type Whose = (typeof WHOSE)[number];
+import {
+  type Answer,
+  type ApiClient,
+  assertProblem,
+  createApiClient,
+  type Json,
+  UNKNOWN_ID,
+} from './api-client.ts';
+import { type Asked, askOperation, nameOf, operationOf } from './ask-operation.ts';
+import { CALLERS, type Caller, LISTED, MATRIX, type Whose } from './authorization-table.ts';
+import { OPERATIONS } from './contract.ts';
+import { readWritten } from './written.ts';
 
 let stack: TestStack;
 let callers: Record<Caller, ApiClient>;
+let ownerId: string;
+let picture: Buffer;
 before(async () => {
   stack = await startTestStack();
   const { url } = await stack.startApi();
   const shut = await stack.startApi({ ANONYMOUS_ACCESS: 'false' });
   const [owner, other] = [await stack.createUser(), await stack.createUser()];
-  const made = await postJson(createApiClient(url, owner.token), '/ai/api-keys', { name: 'script' });
+  const asOwner = createApiClient(url, owner.token);
+  const { body: key } = await askOperation(asOwner, operationOf('createApiKey'));
   callers = {
-    owner: createApiClient(url, owner.token),
-    key: createApiClient(url, made.body.secret),
+    owner: asOwner,
+    key: createApiClient(url, key.secret),
     other: createApiClient(url, other.token),
     nobody: createApiClient(url),
-    'shut out': createApiClient(shut.url),
+    shut: createApiClient(shut.url),
     admin: createApiClient(url, stack.serviceRoleKey),
     forger: createApiClient(url, `${owner.token.slice(0, -4)}AAAA`),
   };
+  ownerId = owner.id;
+  picture = await plainPicture(8, 8);
 });
 after(() => stack.stop());
 
-const postJson = (api: ApiClient, path: string, body: unknown = {}): Promise<Answer> =>
-  api.send('POST', path, { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } });
+type Kind = 'image' | 'dataset' | 'key';
 
-async function makeImage(whose: Whose): Promise<Json> {
-  const record = await callers[whose === 'nobody' ? 'nobody' : 'owner'].submit();
-  if (whose === 'gone')
-    assert.equal((await callers.owner.send('DELETE', `${IMAGES}/${record.id}`)).status, 204);
-  return record;
-}
-
-const SEES: Record<Caller, Whose[]> = {
-  owner: ['owner', 'gone'],
-  key: ['owner', 'gone'],
-  other: [],
-  nobody: ['nobody'],
-  'shut out': ['nobody'],
-  admin: ['owner', 'nobody', 'gone'],
-  forger: [],
+/** How a thing comes, and how it is gone. */
+const MAKE: Record<Kind, { create: string; remove: string }> = {
+  image: { create: 'generateImage', remove: 'deleteImage' },
+  dataset: { create: 'createDataset', remove: 'deleteDataset' },
+  key: { create: 'createApiKey', remove: 'revokeApiKey' },
 };
 
-type Endpoint = {
-  ask: (api: ApiClient, id: string) => Promise<Answer>;
-  /** Of an image that the caller sees, pending or deleted. */
-  pending: number;
-  deleted: number;
-  /** Makes something that costs money. */
-  costs?: boolean;
-};
-
-const ENDPOINTS: Record<string, Endpoint> = {
-  'GET /ai/generated-images/{id}': { ask: (api, id) => api.read(id), pending: 200, deleted: 410 },
-  'GET /ai/generated-images/{id}/image': {
-    ask: (api, id) => api.get(`${IMAGES}/${id}/image`),
-    pending: 404,
-    deleted: 410,
-  },
-  'POST /ai/generated-images/{id}/cancel': {
-    ask: (api, id) => api.send('POST', `${IMAGES}/${id}/cancel`),
-    pending: 200,
-    deleted: 410,
-  },
-  'POST /ai/generated-images/{id}/regenerate': {
-    ask: (api, id) => postJson(api, `${IMAGES}/${id}/regenerate`),
-    pending: 202,
-    deleted: 410,
-    costs: true,
-  },
-  'DELETE /ai/generated-images/{id}': {
-    ask: (api, id) => api.send('DELETE', `${IMAGES}/${id}`),
-    pending: 204,
-    deleted: 204,
-  },
-};
-
-function expectedStatus(endpoint: Endpoint, caller: Caller, whose: Whose): number {
-  if (caller === 'forger' || (caller === 'shut out' && endpoint.costs)) return 401;
-  if (!SEES[caller].includes(whose)) return 404;
-  return whose === 'gone' ? endpoint.deleted : endpoint.pending;
-}
-
-for (const [name, endpoint] of Object.entries(ENDPOINTS)) {
-  describe(name, () => {
-    for (const caller of CALLERS) {
-      for (const whose of WHOSE) {
-        const expected = expectedStatus(endpoint, caller, whose);
-        it(`is ${expected} for ${caller} and an image of ${whose}`, async () => {
-          const { id } = await makeImage(whose);
-          const before = await readRow(id);
-
-          const answer = await endpoint.ask(callers[caller], id);
-
-          assert.equal(answer.status, expected, answer.text);
-          if (!SEES[caller].includes(whose)) assert.deepEqual(await readRow(id), before);
-        });
-      }
-    }
-  });
-}
-
-describe('what is not about one image', () => {
-  const expected: [name: string, ask: (api: ApiClient) => Promise<Answer>, statuses: number[]][] = [
-    // In the order of CALLERS.
-    ['POST /ai/generate', (api) => api.generate({ prompt: 'A fox' }), [202, 202, 202, 202, 401, 202, 401]],
-    ['GET /ai/generated-images', (api) => api.history(), [200, 200, 200, 200, 401, 200, 401]],
-    ['GET /ai/options', (api) => api.get('/ai/options'), [200, 200, 200, 200, 200, 200, 200]],
-    ['GET /ai/api-keys', (api) => api.get('/ai/api-keys'), [200, 403, 200, 401, 401, 200, 401]],
-    [
-      'POST /ai/api-keys',
-      (api) => postJson(api, '/ai/api-keys', { name: 'another' }),
-      [201, 403, 201, 401, 401, 403, 401],
-    ],
-  ];
-  for (const [name, ask, statuses] of expected) {
-    it(`${name} is for whom it is meant`, async () => {
-      const answers = await Promise.all(CALLERS.map((caller) => ask(callers[caller])));
-
-      assert.deepEqual(
-        answers.map(({ status }) => status),
-        statuses,
-      );
-    });
+/** The ids of a new thing, as paths have them. */
+async function make(kind: Kind, whose: Whose): Promise<{ id: string; image_id: string }> {
+  const maker = callers[whose !== 'nobody' ? 'owner' : kind === 'image' ? 'nobody' : 'admin'];
+  const { body } = await askOperation(maker, operationOf(MAKE[kind].create));
+  const ids = { id: body.id, image_id: '' };
+  if (kind === 'dataset') {
+    const added = await askOperation(maker, operationOf('addDatasetImages'), { ids, file: picture });
+    ids.image_id = added.body.images[0].id;
   }
+  if (whose === 'done') await finish(ids.id);
+  if (whose === 'gone') {
+    const removed = await askOperation(maker, operationOf(MAKE[kind].remove), { ids });
+    assert.equal(removed.status, 204, removed.text);
+  }
+  return ids;
+}
 
-  it('histories hold what their caller sees, and nothing deleted', async () => {
-    const made = Object.fromEntries(
-      await Promise.all(WHOSE.map(async (whose) => [whose, (await makeImage(whose)).id])),
-    );
-    for (const caller of ['owner', 'key', 'other', 'nobody', 'admin'] as const) {
-      const { body } = await callers[caller].history(`?ids=${Object.values(made).join(',')}`);
-      assert.deepEqual(
-        body.items.map(({ id }: Json) => id).sort(),
-        SEES[caller]
-          .filter((whose) => whose !== 'gone')
-          .map((whose) => made[whose])
-          .sort(),
-        caller,
-      );
-    }
+async function finish(id: string): Promise<void> {
+  await stack.sql(
+    `update public.generated_images set status = 'succeeded', completed_at = now(), image_url = 'https://example.com/a.png'
+     where id = $1`,
+    [id],
+  );
+}
+
+const KIND_OF: Record<string, Kind> = { 'generated-images': 'image', datasets: 'dataset', 'api-keys': 'key' };
+
+/** How operations whose path names nothing name the owner. */
+const NAME_OWNER: Record<string, () => Asked> = {
+  listImages: () => ({ query: `?user_id=${ownerId}` }),
+  listApiKeys: () => ({ query: `?user_id=${ownerId}` }),
+  createApiKey: () => ({ body: { name: 'A gift', user_id: ownerId } }),
+  createDataset: () => ({ body: { name: 'A gift', owner_id: ownerId } }),
+};
+
+async function prepare({ path, operationId }: Operation, whose: Whose): Promise<Asked> {
+  if (whose === '-') return { ids: { file: 'swagger-ui.css' } };
+  if (operationId === 'generateImage') {
+    return { body: { prompt: 'A fox', dataset_id: (await make('dataset', whose)).id } };
+  }
+  const named = NAME_OWNER[operationId];
+  if (named) return named();
+  const kind = KIND_OF[path.split('/')[2] ?? ''];
+  assert.ok(kind, path);
+  return { ids: await make(kind, whose), file: picture };
+}
+
+const OPERATION = new Map(OPERATIONS.map((operation) => [nameOf(operation), operation]));
+
+describe('the table of who may do what', () => {
+  it('has every operation of the OpenAPI document, and no other', () => {
+    const inTable = new Set(MATRIX.map(({ name }) => name));
+
+    assert.deepEqual([...inTable].sort(), [...OPERATION.keys()].sort());
+  });
+
+  it('asks for each about everything that it may be about', () => {
+    const missing = [...OPERATION.keys()]
+      .flatMap((name) => variantsOf(name).map((whose) => ({ name, whose })))
+      .filter((one) => !MATRIX.some(({ name, whose }) => one.name === name && one.whose === whose));
+
+    assert.deepEqual(missing, []);
   });
 });
 
-/** What a caller could change; a release goes on by itself. */
-async function readRow(id: string): Promise<Json> {
-  const [row] = await stack.sql(
-    `select status, status_sequence, cancel_requested_at, deleted_at,
-       (select count(*) from public.generated_images c where c.parent_id = g.id) as children
-     from public.generated_images g where id = $1`,
-    [id],
-  );
-  return row;
+function variantsOf(name: string): Whose[] {
+  if (!name.includes('{id}')) return ['-'];
+  const kind = KIND_OF[name.split('/')[2] ?? ''];
+  // A key always has a user.
+  if (kind === 'key') return ['owner', 'gone'];
+  return kind === 'image' ? ['owner', 'done', 'nobody', 'gone'] : ['owner', 'nobody', 'gone'];
+}
+
+for (const { name, whose, statuses } of MATRIX) {
+  describe(`${name} (${whose})`, () => {
+    for (const caller of CALLERS) {
+      it(`is ${statuses[caller]} to ${caller}`, async () => {
+        const operation = OPERATION.get(name) as Operation;
+        const asked = await prepare(operation, whose);
+        const before = await readWritten(stack);
+
+        const answer = await askOperation(callers[caller], operation, asked);
+
+        assert.equal(answer.status, statuses[caller], answer.text);
+        if (answer.status >= 400) assert.deepEqual(await readWritten(stack), before);
+        if (answer.body?.code === 'not_found') await assertLikeUnknown(answer, operation, callers[caller]);
+      });
+    }
+  });
+}
+
+/** What is somebody else's is answered in the words in which something is that never was. */
+async function assertLikeUnknown(answer: Answer, operation: Operation, api: ApiClient): Promise<void> {
+  const ids = { id: UNKNOWN_ID, image_id: UNKNOWN_ID };
+  const unknown = await askOperation(api, operation, { ids, file: picture });
+  assertProblem(unknown, 404, 'not_found');
+  assert.deepEqual(comparable(answer), comparable(unknown));
+}
+
+/** All but what differs from request to request, and the address that was asked. */
+function comparable({ body }: Answer) {
+  const { request_id, instance, ...rest } = body;
+  return rest;
+}
+
+for (const [name, shown] of Object.entries(LISTED)) {
+  it(`${name} holds what its caller sees, and nothing deleted`, async () => {
+    const operation = OPERATION.get(name) as Operation;
+    const kind = KIND_OF[operation.path.split('/')[2] ?? ''] as Kind;
+    const wanted = MATRIX.filter((row) => row.name.startsWith(`DELETE ${operation.path}/{id}`));
+    const made = new Map<Whose, string>();
+    for (const { whose } of wanted) made.set(whose, (await make(kind, whose)).id);
+
+    for (const [caller, expected] of Object.entries(shown)) {
+      const { body } = await askOperation(callers[caller as Caller], operation);
+      const listed = new Set(body.items.map(({ id }: Json) => id));
+      const seen = [...made].filter(([, id]) => listed.has(id)).map(([whose]) => whose);
+      assert.deepEqual(seen.sort(), expected.toSorted(), caller);
+    }
+  });
 }

@@ -7,6 +7,7 @@ import { plainPicture } from '../support/gemini-answers.ts';
 import { startTestStack, type TestStack } from '../support/test-stack.ts';
 import { waitForEnd } from '../support/wait-for-end.ts';
 import { type ApiClient, createApiClient, type Json, UNKNOWN_ID } from './api-client.ts';
+import { type Asked, askOperation, operationOf } from './ask-operation.ts';
 import { documentedAnswers, OPERATIONS, seenAnswers } from './contract.ts';
 import { type Fate, outcome, type RpcProxy, refusal, startRpcProxy } from './rpc-proxy.ts';
 
@@ -74,43 +75,14 @@ after(async () => {
   await stack.stop();
 });
 
-type Asked = {
-  id?: string;
-  query?: string;
-  body?: unknown;
-  raw?: string;
-  headers?: Record<string, string>;
-  api?: ApiClient;
-  file?: Buffer;
-};
-
-/** One request of an operation: what its document gives as an example, but for what is asked. */
-function ask(operation: Operation, asked: Asked = {}) {
-  const isDataset = operation.path.startsWith('/ai/datasets');
-  const { id = isDataset ? dataset?.id : pending.id, query = '', api = user } = asked;
-  const path = operation.path.replace('{image_id}', dataset?.images[0]?.id ?? '').replace(/\{\w+\}/, id);
-  const body = bodyOf(operation, asked);
-  const isJson = operation.body || asked.raw !== undefined;
-  return api.send(operation.method.toUpperCase(), path + query, {
-    ...(body !== undefined && { body }),
-    redirect: 'manual',
-    headers: { ...(isJson && { 'content-type': 'application/json' }), ...asked.headers },
-  });
-}
-
-function bodyOf({ body, form }: Operation, { raw, body: given, file = picture }: Asked) {
-  if (raw !== undefined) return raw;
-  if (body) return JSON.stringify(given ?? body.example);
-  if (!form) return undefined;
-  const data = new FormData();
-  data.set(form.field, new Blob([new Uint8Array(file)]), 'picture.png');
-  return data;
-}
-
-function operationOf(operationId: string): Operation {
-  const found = OPERATIONS.find((one) => one.operationId === operationId);
-  assert.ok(found, operationId);
-  return found;
+/** Asked as the user, about what is theirs, unless told otherwise. */
+function ask(
+  operation: Operation,
+  { id, api = user, ...asked }: Asked & { id?: string; api?: ApiClient } = {},
+) {
+  const own = operation.path.startsWith('/ai/datasets') ? dataset?.id : pending.id;
+  const ids = { id: id ?? own, file: id ?? '', image_id: dataset?.images[0]?.id };
+  return askOperation(api, operation, { file: picture, ids, ...asked });
 }
 
 async function createKey(): Promise<Json> {

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+
+/**
+ * `key` is an API key of `owner`, `other` another user. Nobody in particular calls as `nobody` where anonymous use is
+ * on, as `shut` where it is off. `forger` has the owner's token with another signature.
+ */
+export const CALLERS = ['owner', 'key', 'other', 'nobody', 'shut', 'admin', 'forger'] as const;
+export type Caller = (typeof CALLERS)[number];
+
+/**
+ * Whose the thing is that the path names: `done` is the owner's and finished, `gone` the owner's and deleted, `nobody` of
+ * no user, which makes a dataset a shared one. Where the path names none, `owner` is a request that names the owner, or
+ * a dataset of the owner, and `-` one that names nobody.
+ */
+const WHOSE = ['owner', 'done', 'nobody', 'gone', '-'] as const;
+export type Whose = (typeof WHOSE)[number];
+
+const TABLE = `
+                                                    owner  key other nobody shut admin forger
+POST   /ai/generate                         -         202  202   202    202  401   202    401
+POST   /ai/generate                         owner     202  202   422    422  401   202    401
+POST   /ai/generate                         nobody    202  202   202    202  401   202    401
+POST   /ai/generate                         gone      422  422   422    422  401   422    401
+GET    /ai/generated-images                 -         200  200   200    200  401   200    401
+GET    /ai/generated-images                 owner     403  403   403    403  401   200    401
+GET    /ai/generated-images/{id}            owner     200  200   404    404  404   200    401
+GET    /ai/generated-images/{id}            done      200  200   404    404  404   200    401
+GET    /ai/generated-images/{id}            nobody    404  404   404    200  200   200    401
+GET    /ai/generated-images/{id}            gone      410  410   404    404  404   410    401
+GET    /ai/generated-images/{id}/image      owner     404  404   404    404  404   404    401
+GET    /ai/generated-images/{id}/image      done      302  302   404    404  404   302    401
+GET    /ai/generated-images/{id}/image      nobody    404  404   404    404  404   404    401
+GET    /ai/generated-images/{id}/image      gone      410  410   404    404  404   410    401
+POST   /ai/generated-images/{id}/cancel     owner     200  200   404    404  404   200    401
+POST   /ai/generated-images/{id}/cancel     done      200  200   404    404  404   200    401
+POST   /ai/generated-images/{id}/cancel     nobody    404  404   404    200  200   200    401
+POST   /ai/generated-images/{id}/cancel     gone      410  410   404    404  404   410    401
+POST   /ai/generated-images/{id}/regenerate owner     202  202   404    404  401   202    401
+POST   /ai/generated-images/{id}/regenerate done      202  202   404    404  401   202    401
+POST   /ai/generated-images/{id}/regenerate nobody    404  404   404    202  401   202    401
+POST   /ai/generated-images/{id}/regenerate gone      410  410   404    404  401   410    401
+DELETE /ai/generated-images/{id}            owner     204  204   404    404  404   204    401
+DELETE /ai/generated-images/{id}            done      204  204   404    404  404   204    401
+DELETE /ai/generated-images/{id}            nobody    404  404   404    204  204   204    401
+DELETE /ai/generated-images/{id}            gone      204  204   404    404  404   204    401
+GET    /ai/datasets                         -         200  200   200    200  401   200    401
+POST   /ai/datasets                         -         201  201   201    401  401   201    401
+POST   /ai/datasets                         owner     201  201   403    401  401   201    401
+GET    /ai/datasets/{id}                    owner     200  200   404    404  401   200    401
+GET    /ai/datasets/{id}                    nobody    200  200   200    200  401   200    401
+GET    /ai/datasets/{id}                    gone      404  404   404    404  401   404    401
+PATCH  /ai/datasets/{id}                    owner     200  200   404    401  401   200    401
+PATCH  /ai/datasets/{id}                    nobody    403  403   403    401  401   200    401
+PATCH  /ai/datasets/{id}                    gone      404  404   404    401  401   404    401
+DELETE /ai/datasets/{id}                    owner     204  204   404    401  401   204    401
+DELETE /ai/datasets/{id}                    nobody    403  403   403    401  401   204    401
+DELETE /ai/datasets/{id}                    gone      404  404   404    401  401   404    401
+POST   /ai/datasets/{id}/images             owner     201  201   404    401  401   201    401
+POST   /ai/datasets/{id}/images             nobody    403  403   403    401  401   201    401
+POST   /ai/datasets/{id}/images             gone      404  404   404    401  401   404    401
+DELETE /ai/datasets/{id}/images/{image_id}  owner     204  204   404    401  401   204    401
+DELETE /ai/datasets/{id}/images/{image_id}  nobody    403  403   403    401  401   204    401
+DELETE /ai/datasets/{id}/images/{image_id}  gone      404  404   404    401  401   404    401
+PUT    /ai/datasets/{id}/logo               owner     200  200   404    401  401   200    401
+PUT    /ai/datasets/{id}/logo               nobody    403  403   403    401  401   200    401
+PUT    /ai/datasets/{id}/logo               gone      404  404   404    401  401   404    401
+DELETE /ai/datasets/{id}/logo               owner     204  204   404    401  401   204    401
+DELETE /ai/datasets/{id}/logo               nobody    403  403   403    401  401   204    401
+DELETE /ai/datasets/{id}/logo               gone      404  404   404    401  401   404    401
+GET    /ai/api-keys                         -         200  403   200    401  401   200    401
+GET    /ai/api-keys                         owner     200  403   403    401  401   200    401
+POST   /ai/api-keys                         -         201  403   201    401  401   422    401
+POST   /ai/api-keys                         owner     201  403   403    401  401   201    401
+DELETE /ai/api-keys/{id}                    owner     204  403   404    401  401   204    401
+DELETE /ai/api-keys/{id}                    gone      204  403   404    401  401   204    401
+GET    /ai/options                          -         200  200   200    200  200   200    200
+GET    /healthz                             -         200  200   200    200  200   200    200
+GET    /readyz                              -         200  200   200    200  200   200    200
+GET    /openapi.json                        -         200  200   200    200  200   200    200
+GET    /docs                                -         301  301   301    301  301   301    301
+GET    /docs/{file}                         -         200  200   200    200  200   200    200
+`;
+
+export type Row = { name: string; whose: Whose; statuses: Record<Caller, number> };
+
+/** Who is answered with what, by operation and by whose the thing is. */
+export const MATRIX: Row[] = TABLE.trim().split('\n').slice(1).map(readLine);
+
+function readLine(line: string): Row {
+  const [method, path, whose, ...statuses] = line.split(/\s+/);
+  assert.ok(WHOSE.some((one) => one === whose) && statuses.length === CALLERS.length, line);
+  return {
+    name: `${method} ${path}`,
+    whose: whose as Whose,
+    statuses: Object.fromEntries(CALLERS.map((caller, index) => [caller, Number(statuses[index])])) as Record<
+      Caller,
+      number
+    >,
+  };
+}
+
+/** Of which things each caller's lists hold which; those that are `gone` are in none. */
+export const LISTED: Record<string, Partial<Record<Caller, Whose[]>>> = {
+  'GET /ai/generated-images': {
+    owner: ['owner', 'done'],
+    key: ['owner', 'done'],
+    other: [],
+    nobody: ['nobody'],
+    admin: ['owner', 'done', 'nobody'],
+  },
+  'GET /ai/datasets': {
+    owner: ['owner', 'nobody'],
+    key: ['owner', 'nobody'],
+    other: ['nobody'],
+    nobody: ['nobody'],
+    admin: ['owner', 'nobody'],
+  },
+  'GET /ai/api-keys': { owner: ['owner'], other: [], admin: ['owner'] },
+};
