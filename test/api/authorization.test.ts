@@ -14,6 +14,7 @@ import {
 import { type Asked, askOperation, nameOf, operationOf } from './ask-operation.ts';
 import { CALLERS, type Caller, LISTED, MATRIX, type Whose } from './authorization-table.ts';
 import { OPERATIONS } from './contract.ts';
+import { finishImage } from './finish-image.ts';
 import { readWritten } from './written.ts';
 
 let stack: TestStack;
@@ -59,20 +60,12 @@ async function make(kind: Kind, whose: Whose): Promise<{ id: string; image_id: s
     const added = await askOperation(maker, operationOf('addDatasetImages'), { ids, file: picture });
     ids.image_id = added.body.images[0].id;
   }
-  if (whose === 'done') await finish(ids.id);
+  if (whose === 'done') await finishImage(stack, ids.id);
   if (whose === 'gone') {
     const removed = await askOperation(maker, operationOf(MAKE[kind].remove), { ids });
     assert.equal(removed.status, 204, removed.text);
   }
   return ids;
-}
-
-async function finish(id: string): Promise<void> {
-  await stack.sql(
-    `update public.generated_images set status = 'succeeded', completed_at = now(), image_url = 'https://example.com/a.png'
-     where id = $1`,
-    [id],
-  );
 }
 
 const KIND_OF: Record<string, Kind> = { 'generated-images': 'image', datasets: 'dataset', 'api-keys': 'key' };
