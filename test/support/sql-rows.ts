@@ -21,6 +21,7 @@ export type Row = {
   usage: Record<string, number> | null;
   cost_usd: number | null;
   root_id: string | null;
+  traceparent: string | null;
   started_at: string | null;
   completed_at: string | null;
   created_at: string;
