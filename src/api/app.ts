@@ -8,6 +8,7 @@ import type { JobQueue } from '../shared/queue.ts';
 import type { Release } from '../shared/release.ts';
 import type { Storage } from '../shared/storage.ts';
 import type { Store } from '../shared/store.ts';
+import type { Tracing } from '../shared/tracing.ts';
 import { createAnswerAccepted } from './answer-accepted.ts';
 import { ApiError } from './api-error.ts';
 import { createApiKeysRoute } from './api-keys-route.ts';
@@ -32,6 +33,7 @@ import { createRegenerateRoute } from './regenerate-route.ts';
 import { createRequestLog } from './request-log.ts';
 import { createStoreFiles } from './store-files.ts';
 import type { Submit } from './submitter.ts';
+import { createTraceRequest } from './trace-request.ts';
 import type { WithUploadSlot } from './upload-slots.ts';
 import { createWaitForImage } from './wait-for-image.ts';
 
@@ -66,6 +68,7 @@ export type AppDeps = {
   trustedProxies: number;
   /** Aborts when the process is to leave: nobody is kept waiting then. */
   leaving: AbortSignal;
+  tracing: Pick<Tracing, 'isOn' | 'startTrace'>;
   log: Logger;
 };
 
@@ -75,6 +78,7 @@ export function createApp(deps: AppDeps): Express {
   app.disable('x-powered-by').disable('etag');
   app.set('trust proxy', deps.trustedProxies);
   app.set('query parser', 'simple');
+  if (deps.tracing.isOn) app.use(createTraceRequest(deps.tracing));
   app.use(createRequestLog(deps.log));
   app.use(helmet());
   const origin = deps.corsOrigins.includes('*') ? '*' : deps.corsOrigins;

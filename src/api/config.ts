@@ -3,6 +3,7 @@ import { connectionConfig } from '../shared/connection-config.ts';
 import { failpointConfig } from '../shared/failpoints.ts';
 import { LOG_LEVEL } from '../shared/logger.ts';
 import { knowsDefaultModel, modelsConfig } from '../shared/models.ts';
+import { tracingConfig } from '../shared/tracing-config.ts';
 
 const list = z
   .string()
@@ -40,6 +41,7 @@ export const apiConfig = z
     SHUTDOWN_GRACE_MS: z.coerce.number().int().positive().default(20_000),
     EXPIRE_EVERY_MS: z.coerce.number().int().positive().default(5_000),
     LOG_LEVEL,
+    ...tracingConfig,
   })
   .and(models)
   .and(failpointConfig);

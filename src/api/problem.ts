@@ -12,6 +12,7 @@ const BUSY_CODES = new Set(['55P03', '57014']);
 export const answerProblem: ErrorRequestHandler = (error, req, res, next) => {
   if (res.headersSent) return next(error);
   const known = toApiError(error);
+  res.locals.errorCode = known.code;
   // The one log line of this request tells it.
   if (known.status >= 500) res.err = error instanceof Error ? error : new Error(String(error));
   sendProblem(req, res, known);

@@ -5,6 +5,7 @@ import { openConnections } from '../shared/connections.ts';
 import { createExpireStep } from '../shared/expire-step.ts';
 import type { Logger } from '../shared/logger.ts';
 import { createModels } from '../shared/models.ts';
+import { startTracing } from '../shared/start-tracing.ts';
 import { createTimers } from '../shared/timers.ts';
 import { createApp } from './app.ts';
 import { createIdentifyCaller } from './caller.ts';
@@ -22,12 +23,18 @@ import { createVerifyToken } from './verify-token.ts';
 /** One API process, put together and listening. It waits for no dependency: /readyz tells how they are. */
 export async function startApi(
   config: ApiConfig,
-  log: Logger,
+  plainLog: Logger,
 ): Promise<{ url: string; stop(): Promise<void> }> {
+  const tracing = await startTracing(config, {
+    serviceName: 'darkroom-api',
+    believeParents: false,
+    log: plainLog,
+  });
+  const log = tracing.addTo(plainLog);
   sweepUploadFolders().catch((error: unknown) => log.warn({ err: error }, 'uploads.not_swept'));
-  const connections = openConnections(config, log);
+  const connections = openConnections(config, log, tracing);
   const { store, release, failpoint } = connections;
-  const submit = createSubmit(store);
+  const submit = createSubmit(connections);
   const readQueue = createReadQueue({ store, log });
   const changes = listenForChanges({ redisUrl: config.REDIS_URL, prefix: config.QUEUE_PREFIX, log });
   const leaving = new AbortController();

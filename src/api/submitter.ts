@@ -1,6 +1,7 @@
 import type { NewGeneration, Submitted } from '../shared/generation.ts';
 import { RpcError } from '../shared/rpc.ts';
 import type { Store } from '../shared/store.ts';
+import type { TracePlace, Tracing } from '../shared/tracing.ts';
 
 /** Requests that come within this time of the first share one call; at most so many. */
 const WINDOW_MS = 3;
@@ -10,6 +11,7 @@ const REPEAT_MS = 5_000;
 
 type Waiting = {
   item: NewGeneration;
+  place: TracePlace | null;
   resolve: (submitted: Submitted) => void;
   reject: (error: unknown) => void;
 };
@@ -21,13 +23,22 @@ export type Submit = (item: NewGeneration) => Promise<Submitted>;
  * Writes pending rows, those of requests that arrive together in one call. A call that the database refuses is made
  * again item by item, so that a bad neighbour hurts nobody.
  */
-export function createSubmit(store: Pick<Store, 'submitGenerations'>): Submit {
+export function createSubmit({
+  store,
+  tracing,
+}: {
+  store: Pick<Store, 'submitGenerations'>;
+  tracing: Pick<Tracing, 'here' | 'onBehalfOf' | 'traceparent'>;
+}): Submit {
   let waiting: Waiting[] = [];
   let timer: NodeJS.Timeout | undefined;
 
   const write = async (batch: Waiting[]): Promise<void> => {
     const items = batch.map(({ item }) => item);
-    const submitted = await store.submitGenerations(items, { repeatForMs: REPEAT_MS });
+    const places = batch.flatMap(({ place }) => place ?? []);
+    const submitted = await tracing.onBehalfOf(places, () =>
+      store.submitGenerations(items, { repeatForMs: REPEAT_MS }),
+    );
     const byId = new Map(submitted.map((one) => [one.asked_id, one]));
     for (const { item, resolve, reject } of batch) {
       const one = byId.get(item.id);
@@ -56,7 +67,8 @@ export function createSubmit(store: Pick<Store, 'submitGenerations'>): Submit {
 
   return (item) =>
     new Promise((resolve, reject) => {
-      waiting.push({ item, resolve, reject });
+      const traced = { ...item, traceparent: tracing.traceparent() };
+      waiting.push({ item: traced, place: tracing.here(), resolve, reject });
       if (waiting.length >= MOST_ITEMS) flush();
       else timer ??= setTimeout(flush, WINDOW_MS);
     });

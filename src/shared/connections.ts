@@ -8,6 +8,8 @@ import { createRpc } from './rpc.ts';
 import { createStorage, type Storage } from './storage.ts';
 import { createStore, type Store } from './store.ts';
 import { createSupabase } from './supabase.ts';
+import { traceQueue, traceRpc, traceStorage } from './trace-connections.ts';
+import type { Tracing } from './tracing.ts';
 
 /** What every process works with, on connections of its own. */
 export type Connections = {
@@ -16,26 +18,32 @@ export type Connections = {
   queue: JobQueue;
   release: Release;
   failpoint: Failpoint;
+  tracing: Tracing;
   close(): Promise<void>;
 };
 
 type ConnectionConfig = z.output<z.ZodObject<typeof connectionConfig>> & z.output<typeof failpointConfig>;
 
 /** Connects to nothing yet: each part does when it is first used, and again when its other side was away. */
-export function openConnections(config: ConnectionConfig, log: Logger): Connections {
+export function openConnections(config: ConnectionConfig, log: Logger, tracing: Tracing): Connections {
   const supabase = createSupabase(config.SUPABASE_URL, config.SUPABASE_SERVICE_ROLE_KEY);
-  const store = createStore(createRpc(supabase.client, log));
-  const queue = createJobQueue({ redisUrl: config.REDIS_URL, prefix: config.QUEUE_PREFIX, log });
+  const store = createStore(traceRpc(createRpc(supabase.client, log), tracing));
+  const redis = { redisUrl: config.REDIS_URL, prefix: config.QUEUE_PREFIX };
+  const queue = traceQueue(createJobQueue({ ...redis, log }), tracing);
+  const storage = createStorage(supabase.client, config.SUPABASE_PUBLIC_URL ?? config.SUPABASE_URL);
   const failpoint = createFailpoint(config.FAILPOINTS);
   return {
     store,
-    storage: createStorage(supabase.client, config.SUPABASE_PUBLIC_URL ?? config.SUPABASE_URL),
+    storage: traceStorage(storage, tracing),
     queue,
-    release: createRelease({ store, queue, failpoint, log }),
+    release: createRelease({ store, queue, failpoint, tracing, log }),
     failpoint,
+    tracing,
     async close() {
+      const traced = tracing.stop();
       await queue.close();
       await supabase.close();
+      await traced;
     },
   };
 }

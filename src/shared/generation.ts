@@ -119,6 +119,7 @@ export const claimedGenerationSchema = generationSchema.extend({
   call_allowed: z.boolean(),
   max_failures: z.int(),
   max_billable_calls: z.int(),
+  traceparent: z.string().nullable(),
 });
 export type ClaimedGeneration = z.infer<typeof claimedGenerationSchema>;
 
@@ -144,6 +145,8 @@ export type NewGeneration = {
   /** The image that it is made from again, and the first of that line; without them it is its own root. */
   parent_id?: string | null;
   root_id?: string | null;
+  /** The request that it came with, for its attempts to go on from. */
+  traceparent?: string | null;
   idempotency_scope?: string;
   idempotency_key?: string;
   request_hash?: string;

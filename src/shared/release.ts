@@ -3,6 +3,7 @@ import type { Failpoint } from './failpoints.ts';
 import type { Logger } from './logger.ts';
 import type { JobQueue } from './queue.ts';
 import type { Store } from './store.ts';
+import { NO_TRACING, type TracePlace, type Tracing } from './tracing.ts';
 
 /** release_generations hands out this many rows a call at most; a full answer means that there may be more. */
 const FULL = 64;
@@ -22,8 +23,12 @@ export function createRelease(deps: {
   store: Pick<Store, 'releaseGenerations'>;
   queue: Pick<JobQueue, 'add'>;
   failpoint?: Failpoint;
+  tracing?: Pick<Tracing, 'here' | 'onBehalfOf'>;
   log: Logger;
 }): Release {
+  const { tracing = NO_TRACING } = deps;
+  /** Requests whose traces the next round is a step of. */
+  let askers = new Set<TracePlace>();
   let wanted = false;
   let running: Promise<void> | null = null;
 
@@ -39,8 +44,10 @@ export function createRelease(deps: {
   const run = async (): Promise<void> => {
     while (wanted) {
       wanted = false;
+      const places = askers;
+      askers = new Set();
       try {
-        await releaseOnce();
+        await tracing.onBehalfOf(places, releaseOnce);
       } catch (error) {
         deps.log.warn({ err: error }, 'release.failed');
       }
@@ -51,6 +58,8 @@ export function createRelease(deps: {
   return {
     request() {
       wanted = true;
+      const asker = tracing.here();
+      if (asker) askers.add(asker);
       running ??= run();
     },
     async idle() {

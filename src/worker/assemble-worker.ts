@@ -5,7 +5,7 @@ import { createModels } from '../shared/models.ts';
 import { type Claims, createClaims } from './claims.ts';
 import type { WorkerConfig } from './config.ts';
 import type { FetchUrl } from './fetch-url.ts';
-import { createGemini } from './gemini.ts';
+import { createGemini, type Gemini } from './gemini.ts';
 import { createHeartbeat, type Heartbeat } from './heartbeat.ts';
 import { createJobWorker, type JobWorker } from './job-worker.ts';
 import { createMakeImage } from './make-image.ts';
@@ -15,6 +15,8 @@ import { createReportOutcome } from './report-outcome.ts';
 import { createRetryDelay } from './retry-delay.ts';
 import { createShrinkImage } from './shrink-image.ts';
 import { createStuckWatch } from './stuck-watch.ts';
+import { traceReport } from './trace-attempt.ts';
+import { traceFetchUrl, traceGemini } from './trace-calls.ts';
 
 /** A worker's parts, put together; nothing runs yet. */
 export type WorkerParts = {
@@ -40,22 +42,32 @@ export function assembleWorker(
   const claims = createClaims();
   const leaving = new AbortController();
   let slots = config.WORKER_CONCURRENCY;
+  const { tracing } = connections;
   const worker = { id, host: config.WORKER_HOST };
   const heartbeat = createHeartbeat({ ...connections, claims, worker, slots: () => slots, log });
   const hasRoom = () => claims.list().length < slots;
   const stuckAfterMs = config.STUCK_AFTER_MS;
   const stuckWatch = createStuckWatch({ ...connections, hasRoom, stuckAfterMs, onStuck, log });
+  const report = createReportOutcome({
+    ...connections,
+    retryDelay: createRetryDelay({ baseMs: config.RETRY_BASE_MS, capMs: config.RETRY_CAP_MS }),
+    leaving: leaving.signal,
+    log,
+  });
   const processGeneration = createProcessGeneration({
     ...connections,
     claims,
     workerId: id,
-    makeImage: createMakeImage({ ...connections, ...callParts(config), fetchUrl, heartbeat, log }),
-    report: createReportOutcome({
+    makeImage: createMakeImage({
       ...connections,
-      retryDelay: createRetryDelay({ baseMs: config.RETRY_BASE_MS, capMs: config.RETRY_CAP_MS }),
-      leaving: leaving.signal,
+      models: createModels(config.MODELS_FILE, config.DEFAULT_MODEL),
+      gemini: traceGemini(openGemini(config), tracing),
+      fetchUrl: traceFetchUrl(fetchUrl, tracing),
+      shrinkImage: createShrinkImage(),
+      heartbeat,
       log,
     }),
+    report: traceReport(report, tracing),
     heartbeat,
     log,
   });
@@ -80,14 +92,10 @@ export function assembleWorker(
   return { id, claims, heartbeat, jobs, reconcile, slots: () => slots, closeSlots, leaving };
 }
 
-function callParts(config: WorkerConfig) {
-  return {
-    shrinkImage: createShrinkImage(),
-    models: createModels(config.MODELS_FILE, config.DEFAULT_MODEL),
-    gemini: createGemini({
-      apiKey: config.GEMINI_API_KEY,
-      baseUrl: config.GEMINI_BASE_URL,
-      timeoutMs: config.GEMINI_TIMEOUT_MS,
-    }),
-  };
+function openGemini(config: WorkerConfig): Gemini {
+  return createGemini({
+    apiKey: config.GEMINI_API_KEY,
+    baseUrl: config.GEMINI_BASE_URL,
+    timeoutMs: config.GEMINI_TIMEOUT_MS,
+  });
 }

@@ -4,6 +4,7 @@ import { connectionConfig } from '../shared/connection-config.ts';
 import { failpointConfig } from '../shared/failpoints.ts';
 import { LOG_LEVEL } from '../shared/logger.ts';
 import { knowsDefaultModel, modelsConfig } from '../shared/models.ts';
+import { tracingConfig } from '../shared/tracing-config.ts';
 
 const ms = (standard: number) => z.coerce.number().int().positive().default(standard);
 
@@ -26,6 +27,7 @@ export const workerConfig = z
     JOB_LOCK_MS: ms(30_000),
     JOB_STALLED_CHECK_MS: ms(10_000),
     LOG_LEVEL,
+    ...tracingConfig,
   })
   .refine(knowsDefaultModel.check, knowsDefaultModel.problem)
   .and(failpointConfig);

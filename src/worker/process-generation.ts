@@ -5,11 +5,13 @@ import type { JobQueue } from '../shared/queue.ts';
 import type { Release } from '../shared/release.ts';
 import { RpcError } from '../shared/rpc.ts';
 import type { Store } from '../shared/store.ts';
+import type { Tracing } from '../shared/tracing.ts';
 import type { Claims, HeldClaim, StopReason } from './claims.ts';
 import { GenerationError } from './generation-error.ts';
 import type { Heartbeat } from './heartbeat.ts';
 import type { MakeImage, Progress } from './make-image.ts';
 import type { ReportOutcome } from './report-outcome.ts';
+import { traceAttempt } from './trace-attempt.ts';
 
 /**
  * One job: claim the row, make or adopt its image, report. Never throws into BullMQ: the row, not the job, knows
@@ -25,11 +27,15 @@ export function createProcessGeneration(deps: {
   queue: Pick<JobQueue, 'announceChange'>;
   heartbeat: Pick<Heartbeat, 'leaseMs'>;
   failpoint: Failpoint;
+  tracing: Tracing;
   log: Logger;
 }) {
   const { log, report } = deps;
 
   const attempt = async (row: ClaimedGeneration, claim: HeldClaim): Promise<void> => {
+    deps.queue.announceChange(row.id);
+    log.info({ image_id: row.id, attempt: row.attempt, model: row.model }, 'generation.claimed');
+    deps.failpoint('worker.after_claim', row.full_prompt);
     const progress: Progress = { callStarted: false, uploadPath: null };
     let image: CompletedImage;
     try {
@@ -48,16 +54,14 @@ export function createProcessGeneration(deps: {
     try {
       // Not cut short when the claim is stopped: what may have been claimed unseen could not be handed back.
       const options = { repeatForMs: deps.heartbeat.leaseMs() };
+      const askedAt = Date.now();
       const row = await deps.store.claimGeneration(claim, deps.workerId, options);
       if (!row) {
         log.debug({ image_id: imageId }, 'generation.not_claimed');
         return;
       }
       claim.confirm();
-      deps.queue.announceChange(row.id);
-      log.info({ image_id: row.id, attempt: row.attempt, model: row.model }, 'generation.claimed');
-      deps.failpoint('worker.after_claim', row.full_prompt);
-      await attempt(row, claim);
+      await traceAttempt(deps, { row, askedAt }, () => attempt(row, claim));
     } catch (error) {
       // A row that is left like this is missing in the next two beats, which take it back, or is a dead worker's.
       const away = error instanceof RpcError && error.unclear;

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Connections, openConnections } from '../shared/connections.ts';
 import type { Logger } from '../shared/logger.ts';
+import { startTracing } from '../shared/start-tracing.ts';
 import { assembleWorker, type WorkerParts } from './assemble-worker.ts';
 import { listenForCancels } from './cancel-listener.ts';
 import type { Claims } from './claims.ts';
@@ -17,11 +18,17 @@ export const LAST_REPORTS_MS = 10_000;
  */
 export async function startWorker(
   config: WorkerConfig,
-  log: Logger,
+  plainLog: Logger,
   onStuck: () => void,
   fetchUrl = createFetchUrl(),
 ): Promise<{ id: string; stop(): Promise<void> }> {
-  const connections = openConnections(config, log);
+  const tracing = await startTracing(config, {
+    serviceName: 'darkroom-worker',
+    believeParents: true,
+    log: plainLog,
+  });
+  const log = tracing.addTo(plainLog);
+  const connections = openConnections(config, log, tracing);
   const worker = assembleWorker(config, connections, log, { onStuck, fetchUrl });
   const { heartbeat, reconcile, jobs } = worker;
 

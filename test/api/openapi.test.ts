@@ -6,6 +6,7 @@ import { type AppDeps, createApp } from '../../src/api/app.ts';
 import { createOpenApiDocument } from '../../src/api/openapi/document.ts';
 import { createLogger } from '../../src/shared/logger.ts';
 import { createModels, modelsConfig } from '../../src/shared/models.ts';
+import { NO_TRACING } from '../../src/shared/tracing.ts';
 import type { Json } from './api-client.ts';
 import { OPERATIONS } from './contract.ts';
 
@@ -167,6 +168,7 @@ function depsThatNobodyCalls(): AppDeps {
     corsOrigins: [],
     rateLimit: [],
     trustedProxies: 0,
+    tracing: NO_TRACING,
     log: createLogger('api', 'silent'),
   };
   return deps as AppDeps;
