@@ -2,7 +2,9 @@ import { isUtf8 } from 'node:buffer';
 import cors from 'cors';
 import express, { type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
+import type { CheckDependencies } from '../shared/dependencies.ts';
 import type { Logger } from '../shared/logger.ts';
+import type { MetricsPage } from '../shared/metrics/metrics-page.ts';
 import type { Models } from '../shared/models.ts';
 import type { JobQueue } from '../shared/queue.ts';
 import type { Release } from '../shared/release.ts';
@@ -23,6 +25,7 @@ import { createGenerateRoute } from './generate-route.ts';
 import { createHealthRoute } from './health-route.ts';
 import { createHistoryRoute } from './history-route.ts';
 import { createImageRoute } from './image-route.ts';
+import { createMetricsRoute } from './metrics-route.ts';
 import { createOpenApiRoute } from './openapi-route.ts';
 import { createOptionsRoute } from './options-route.ts';
 import { createPlanGeneration } from './plan-generation.ts';
@@ -66,6 +69,11 @@ export type AppDeps = {
   corsOrigins: string[];
   /** How many proxies stand in front: so far an address that they report is believed. */
   trustedProxies: number;
+  checkDependencies: CheckDependencies;
+  observeRequests: RequestHandler;
+  metricsPage: MetricsPage;
+  /** Whoever sends it may read metrics; without one everybody may. */
+  metricsToken: string | undefined;
   /** Aborts when the process is to leave: nobody is kept waiting then. */
   leaving: AbortSignal;
   tracing: Pick<Tracing, 'isOn' | 'startTrace'>;
@@ -79,11 +87,13 @@ export function createApp(deps: AppDeps): Express {
   app.set('trust proxy', deps.trustedProxies);
   app.set('query parser', 'simple');
   if (deps.tracing.isOn) app.use(createTraceRequest(deps.tracing));
+  app.use(deps.observeRequests);
   app.use(createRequestLog(deps.log));
   app.use(helmet());
   const origin = deps.corsOrigins.includes('*') ? '*' : deps.corsOrigins;
   app.use(cors({ origin, exposedHeaders: EXPOSED_HEADERS, maxAge: 600 }));
   app.use(createHealthRoute(deps));
+  app.use(createMetricsRoute(deps));
   app.use(createOpenApiRoute());
   app.use(createDocsRoute());
   const parts = createParts(deps);

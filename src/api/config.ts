@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { connectionConfig } from '../shared/connection-config.ts';
 import { failpointConfig } from '../shared/failpoints.ts';
 import { LOG_LEVEL } from '../shared/logger.ts';
+import { metricsConfig } from '../shared/metrics/metrics-token.ts';
 import { knowsDefaultModel, modelsConfig } from '../shared/models.ts';
 import { tracingConfig } from '../shared/tracing-config.ts';
 
@@ -25,6 +26,7 @@ const models = z.object(modelsConfig).refine(knowsDefaultModel.check, knowsDefau
 export const apiConfig = z
   .object({
     ...connectionConfig,
+    ...metricsConfig,
     HOST: z.string().min(1).default('127.0.0.1'),
     PORT: z.coerce.number().int().min(0).max(65_535).default(8080),
     /** One or both; without a URL the project's own keys are asked for. */

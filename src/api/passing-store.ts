@@ -10,7 +10,12 @@ const REST_MS = 1_000;
  * Counts in Redis, and lets pass what Redis cannot count; it tells once when that begins and when it is over. The store
  * inside loads its scripts once, which a Redis that is away at that moment would spoil for ever: here it is tried again.
  */
-export function createPassingStore(deps: { redis: Redis; prefix: string; log: Logger }): Store {
+export function createPassingStore(deps: {
+  redis: Redis;
+  prefix: string;
+  onUncounted: () => void;
+  log: Logger;
+}): Store {
   const { redis, prefix, log } = deps;
   const counts = new RedisStore({
     prefix,
@@ -30,14 +35,18 @@ export function createPassingStore(deps: { redis: Redis; prefix: string; log: Lo
     return counted;
   };
 
+  const letPass = (): ClientRateLimitInfo => {
+    deps.onUncounted();
+    return { totalHits: 1, resetTime: new Date(Date.now() + options.windowMs) };
+  };
+
   return {
     prefix,
     init(given) {
       options = given;
     },
     async increment(key) {
-      const uncounted = { totalHits: 1, resetTime: new Date(Date.now() + options.windowMs) };
-      if (performance.now() < restsUntil) return uncounted;
+      if (performance.now() < restsUntil) return letPass();
       try {
         return await count(key);
       } catch (error) {
@@ -45,7 +54,7 @@ export function createPassingStore(deps: { redis: Redis; prefix: string; log: Lo
         isAway = true;
         isReady = false;
         restsUntil = performance.now() + REST_MS;
-        return uncounted;
+        return letPass();
       }
     },
     decrement: (key) => counts.decrement(key),

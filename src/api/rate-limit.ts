@@ -20,6 +20,8 @@ export function createRateLimit(deps: {
   redis: Redis;
   prefix: string;
   identify: IdentifyCaller;
+  /** A request passed without being counted. */
+  onUncounted: () => void;
   log: Logger;
 }): RequestHandler[] {
   const { limits, identify } = deps;

@@ -6,6 +6,9 @@ import type { Logger } from '../shared/logger.ts';
 /** A request id that a caller or a proxy may choose: short and harmless in a log line. */
 const REQUEST_ID = /^[\w.:-]{1,128}$/;
 
+/** Asked every few seconds, by programs. */
+const PROBES = new Set(['/healthz', '/readyz', '/metrics']);
+
 /** One line a request, and `Request-Id` on every answer: the caller's own where it is acceptable. */
 export function createRequestLog(log: Logger): RequestHandler {
   return pinoHttp({
@@ -29,6 +32,6 @@ export function createRequestLog(log: Logger): RequestHandler {
     customSuccessMessage: () => 'request.answered',
     customErrorMessage: () => 'request.failed',
     customReceivedMessage: undefined,
-    autoLogging: { ignore: (req) => req.url === '/healthz' || req.url === '/readyz' },
+    autoLogging: { ignore: (req) => PROBES.has(req.url ?? '') },
   }) as RequestHandler;
 }

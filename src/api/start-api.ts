@@ -2,8 +2,11 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { openConnections } from '../shared/connections.ts';
+import { createCheckDependencies } from '../shared/dependencies.ts';
 import { createExpireStep } from '../shared/expire-step.ts';
 import type { Logger } from '../shared/logger.ts';
+import { createMetricsPage } from '../shared/metrics/metrics-page.ts';
+import { createRegistry } from '../shared/metrics/registry.ts';
 import { createModels } from '../shared/models.ts';
 import { startTracing } from '../shared/start-tracing.ts';
 import { createTimers } from '../shared/timers.ts';
@@ -12,9 +15,12 @@ import { createIdentifyCaller } from './caller.ts';
 import { listenForChanges } from './changes.ts';
 import type { ApiConfig } from './config.ts';
 import { createFindApiKey } from './find-api-key.ts';
+import { createHttpMetrics } from './http-metrics.ts';
+import { NEEDED_FUNCTIONS } from './needed-functions.ts';
 import { openPromptRedis } from './prompt-redis.ts';
 import { createReadQueue } from './queue-snapshot.ts';
 import { createRateLimit } from './rate-limit.ts';
+import { createRateLimitMetrics } from './rate-limit-metrics.ts';
 import { createSubmit } from './submitter.ts';
 import { sweepUploadFolders } from './upload-folders.ts';
 import { createUploadSlots } from './upload-slots.ts';
@@ -32,7 +38,8 @@ export async function startApi(
   });
   const log = tracing.addTo(plainLog);
   sweepUploadFolders().catch((error: unknown) => log.warn({ err: error }, 'uploads.not_swept'));
-  const connections = openConnections(config, log, tracing);
+  const registry = createRegistry();
+  const connections = openConnections(config, { registry, tracing, log });
   const { store, release, failpoint } = connections;
   const submit = createSubmit(connections);
   const readQueue = createReadQueue({ store, log });
@@ -49,6 +56,8 @@ export async function startApi(
     serviceKey: config.SUPABASE_SERVICE_ROLE_KEY,
   });
   const limitRedis = openPromptRedis(config.REDIS_URL, config.RATE_LIMIT_PATIENCE_MS, log);
+  const models = createModels(config.MODELS_FILE, config.DEFAULT_MODEL);
+  const checkDependencies = createCheckDependencies({ ...connections, neededFunctions: NEEDED_FUNCTIONS });
   const app = createApp({
     ...connections,
     async submit(item) {
@@ -62,16 +71,21 @@ export async function startApi(
       failpoint('api.before_answer');
       return queue;
     },
-    models: createModels(config.MODELS_FILE, config.DEFAULT_MODEL),
+    models,
     identify,
     rateLimit: createRateLimit({
       limits: { submit: config.RATE_LIMIT_SUBMIT, request: config.RATE_LIMIT_REQUEST },
       redis: limitRedis,
       prefix: config.QUEUE_PREFIX,
       identify,
+      ...createRateLimitMetrics(registry),
       log,
     }),
     withUploadSlot: createUploadSlots(config.UPLOADS_AT_ONCE),
+    checkDependencies,
+    observeRequests: createHttpMetrics(registry),
+    metricsPage: createMetricsPage({ registry, models, store, checkDependencies, log }),
+    metricsToken: config.METRICS_TOKEN,
     changes,
     leaving: leaving.signal,
     anonymousAccess: config.ANONYMOUS_ACCESS,
@@ -93,7 +107,7 @@ export async function startApi(
   const url = `http://${config.HOST}:${port}`;
 
   // Deadlines pass also while no worker lives.
-  const timers = createTimers(log);
+  const timers = createTimers(log, connections.observeStep);
   timers.every('deadlines', config.EXPIRE_EVERY_MS, createExpireStep({ store, release, log }));
   log.info({ url }, 'api.started');
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Claim } from './attempt-store.ts';
 import type { Job } from './generation.ts';
+import { type QueueGauges, queueGaugesSchema } from './queue-gauges.ts';
 import { type QueueSnapshot, queueSnapshotSchema } from './queue-place.ts';
 import type { CallOptions, Rpc } from './rpc.ts';
 
@@ -60,5 +61,8 @@ export function createQueueStore(rpc: Rpc) {
 
     getQueueSnapshot: async (options: CallOptions): Promise<QueueSnapshot> =>
       queueSnapshotSchema.parse(await rpc('get_queue_snapshot', {}, options)),
+
+    getQueueGauges: async (options: CallOptions): Promise<QueueGauges> =>
+      queueGaugesSchema.parse(await rpc('get_queue_gauges', {}, options)),
   };
 }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from './logger.ts';
+import type { ObserveRpc } from './metrics/call-metrics.ts';
 import type { SupabaseClient } from './supabase.ts';
 
 /**
@@ -40,8 +41,11 @@ const UNCLEAR_CODES = new Set(['57P01', 'PGRST000', 'PGRST001', 'PGRST002', 'PGR
 /** The last try before giving up gets at least so long. */
 const SHORTEST_TRY_MS = 1_000;
 
-/** Calls SQL functions through PostgREST; repeats what may be repeated, and logs an outage once, not per call. */
-export function createRpc(client: SupabaseClient, log: Logger): Rpc {
+/**
+ * Calls SQL functions through PostgREST; repeats what may be repeated, and logs an outage once, not per call. `observe`
+ * is told of each try.
+ */
+export function createRpc(client: SupabaseClient, log: Logger, observe?: ObserveRpc): Rpc {
   let away = false;
 
   const callOnce = async (
@@ -52,11 +56,17 @@ export function createRpc(client: SupabaseClient, log: Logger): Rpc {
   ): Promise<unknown> => {
     const timeout = AbortSignal.timeout(Math.ceil(timeoutMs));
     const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
+    const from = performance.now();
     const { data, error, status } = await client.rpc(fn, args).abortSignal(signal);
-    if (!error) return data;
+    const ms = performance.now() - from;
+    if (!error) {
+      observe?.(fn, 'ok', ms);
+      return data;
+    }
     // Without a code it was not PostgREST that answered, but something in front of it.
     const unclear =
       status === 0 || status === 503 || status === 504 || !error.code || UNCLEAR_CODES.has(error.code);
+    observe?.(fn, unclear ? 'unclear' : 'refused', ms);
     throw new RpcError(fn, { code: error.code, message: error.message, details: error.details, unclear });
   };
 

@@ -89,6 +89,12 @@ export function createStorage(client: SupabaseClient, publicUrl: string) {
       }
     },
 
+    /** Resolves when Storage answers and has the bucket of the images. */
+    async ping(options: Options = {}): Promise<void> {
+      const { error } = await within(options, client.storage.getBucket(IMAGES_BUCKET));
+      if (error) throw toStorageError(error);
+    },
+
     objectUrl,
     imageUrl: (path: string): string => objectUrl(IMAGES_BUCKET, path),
 

@@ -1,11 +1,14 @@
 import { v4 as uuid } from 'uuid';
 import type { Connections } from '../shared/connections.ts';
 import type { Logger } from '../shared/logger.ts';
-import { createModels } from '../shared/models.ts';
+import type { Registry } from '../shared/metrics/registry.ts';
+import type { Models } from '../shared/models.ts';
+import { createAttemptMetrics } from './attempt-metrics.ts';
 import { type Claims, createClaims } from './claims.ts';
 import type { WorkerConfig } from './config.ts';
 import type { FetchUrl } from './fetch-url.ts';
-import { createGemini, type Gemini } from './gemini.ts';
+import { createGemini } from './gemini.ts';
+import { observeGemini } from './gemini-metrics.ts';
 import { createHeartbeat, type Heartbeat } from './heartbeat.ts';
 import { createJobWorker, type JobWorker } from './job-worker.ts';
 import { createMakeImage } from './make-image.ts';
@@ -14,6 +17,7 @@ import { createReconcile, type Reconcile } from './reconcile.ts';
 import { createReportOutcome } from './report-outcome.ts';
 import { createRetryDelay } from './retry-delay.ts';
 import { createShrinkImage } from './shrink-image.ts';
+import { createSlotGauges } from './slot-gauges.ts';
 import { createStuckWatch } from './stuck-watch.ts';
 import { traceReport } from './trace-attempt.ts';
 import { traceFetchUrl, traceGemini } from './trace-calls.ts';
@@ -36,7 +40,12 @@ export function assembleWorker(
   config: WorkerConfig,
   connections: Connections,
   log: Logger,
-  { onStuck, fetchUrl }: { onStuck: () => void; fetchUrl: FetchUrl },
+  {
+    models,
+    registry,
+    onStuck,
+    fetchUrl,
+  }: { models: Models; registry: Registry; onStuck: () => void; fetchUrl: FetchUrl },
 ): WorkerParts {
   const id = uuid();
   const claims = createClaims();
@@ -54,20 +63,23 @@ export function assembleWorker(
     leaving: leaving.signal,
     log,
   });
+  createSlotGauges(registry, { slots: () => slots, busy: () => claims.list().length });
+  const gemini = observeGemini(createGemini(geminiOptions(config)), registry);
   const processGeneration = createProcessGeneration({
     ...connections,
     claims,
     workerId: id,
     makeImage: createMakeImage({
       ...connections,
-      models: createModels(config.MODELS_FILE, config.DEFAULT_MODEL),
-      gemini: traceGemini(openGemini(config), tracing),
+      models,
+      gemini: traceGemini(gemini, tracing),
       fetchUrl: traceFetchUrl(fetchUrl, tracing),
       shrinkImage: createShrinkImage(),
       heartbeat,
       log,
     }),
     report: traceReport(report, tracing),
+    ...createAttemptMetrics(registry),
     heartbeat,
     log,
   });
@@ -92,10 +104,10 @@ export function assembleWorker(
   return { id, claims, heartbeat, jobs, reconcile, slots: () => slots, closeSlots, leaving };
 }
 
-function openGemini(config: WorkerConfig): Gemini {
-  return createGemini({
+function geminiOptions(config: WorkerConfig) {
+  return {
     apiKey: config.GEMINI_API_KEY,
     baseUrl: config.GEMINI_BASE_URL,
     timeoutMs: config.GEMINI_TIMEOUT_MS,
-  });
+  };
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { connectionConfig } from '../shared/connection-config.ts';
 import { failpointConfig } from '../shared/failpoints.ts';
 import { LOG_LEVEL } from '../shared/logger.ts';
+import { metricsConfig } from '../shared/metrics/metrics-token.ts';
 import { knowsDefaultModel, modelsConfig } from '../shared/models.ts';
 import { tracingConfig } from '../shared/tracing-config.ts';
 
@@ -13,10 +14,14 @@ export const workerConfig = z
   .object({
     ...connectionConfig,
     ...modelsConfig,
+    ...metricsConfig,
     GEMINI_API_KEY: z.string().min(1),
     GEMINI_BASE_URL: z.url({ protocol: /^https?$/ }).optional(),
     GEMINI_TIMEOUT_MS: ms(240_000),
     WORKER_CONCURRENCY: z.coerce.number().int().min(1).max(1_000).default(8),
+    HOST: z.string().min(1).default('127.0.0.1'),
+    /** Unset: nobody can ask this worker anything. */
+    WORKER_PORT: z.coerce.number().int().min(0).max(65_535).optional(),
     WORKER_HOST: z.string().min(1).default(hostname()),
     SHUTDOWN_GRACE_MS: ms(60_000),
     RETRY_BASE_MS: ms(2_000),

@@ -6,6 +6,7 @@ import type { Release } from '../shared/release.ts';
 import { RpcError } from '../shared/rpc.ts';
 import type { Store } from '../shared/store.ts';
 import type { Tracing } from '../shared/tracing.ts';
+import type { AttemptEnd } from './attempt-end.ts';
 import type { Claims, HeldClaim, StopReason } from './claims.ts';
 import { GenerationError } from './generation-error.ts';
 import type { Heartbeat } from './heartbeat.ts';
@@ -23,6 +24,7 @@ export function createProcessGeneration(deps: {
   workerId: string;
   makeImage: MakeImage;
   report: ReportOutcome;
+  observeAttempt: (end: AttemptEnd) => void;
   release: Pick<Release, 'request'>;
   queue: Pick<JobQueue, 'announceChange'>;
   heartbeat: Pick<Heartbeat, 'leaseMs'>;
@@ -32,7 +34,7 @@ export function createProcessGeneration(deps: {
 }) {
   const { log, report } = deps;
 
-  const attempt = async (row: ClaimedGeneration, claim: HeldClaim): Promise<void> => {
+  const attempt = async (row: ClaimedGeneration, claim: HeldClaim): Promise<AttemptEnd> => {
     deps.queue.announceChange(row.id);
     log.info({ image_id: row.id, attempt: row.attempt, model: row.model }, 'generation.claimed');
     deps.failpoint('worker.after_claim', row.full_prompt);
@@ -46,7 +48,7 @@ export function createProcessGeneration(deps: {
         return report.stopped(row, claim, claim.signal.reason as StopReason, progress);
       return report.failedWith(row, claim, bug(error, progress));
     }
-    await report.completed(row, claim, image);
+    return report.completed(row, claim, image);
   };
 
   return async (imageId: string): Promise<void> => {
@@ -61,7 +63,7 @@ export function createProcessGeneration(deps: {
         return;
       }
       claim.confirm();
-      await traceAttempt(deps, { row, askedAt }, () => attempt(row, claim));
+      deps.observeAttempt(await traceAttempt(deps, { row, askedAt }, () => attempt(row, claim)));
     } catch (error) {
       // A row that is left like this is missing in the next two beats, which take it back, or is a dead worker's.
       const away = error instanceof RpcError && error.unclear;

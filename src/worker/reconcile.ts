@@ -1,5 +1,6 @@
 import { createExpireStep } from '../shared/expire-step.ts';
 import type { Logger } from '../shared/logger.ts';
+import type { ObserveStep } from '../shared/metrics/call-metrics.ts';
 import type { JobQueue } from '../shared/queue.ts';
 import type { Release } from '../shared/release.ts';
 import type { Storage } from '../shared/storage.ts';
@@ -24,6 +25,7 @@ export function createReconcile(deps: {
   workerId: string;
   /** Milliseconds between two rounds of the quick steps. */
   everyMs: number;
+  observeStep?: ObserveStep;
   log: Logger;
 }): Reconcile {
   const { store, log } = deps;
@@ -33,7 +35,7 @@ export function createReconcile(deps: {
     await deps.queue.add(await store.listLostJobs(deps.workerId, ONCE));
   };
 
-  const timers = createTimers(log);
+  const timers = createTimers(log, deps.observeStep);
   timers.every('lost_jobs', deps.everyMs, lostJobs);
   timers.every('deadlines', deps.everyMs, createExpireStep(deps));
   timers.every('storage', deps.everyMs * 6, createCleanStorage(deps));

@@ -5,6 +5,7 @@ import type { JobQueue } from '../shared/queue.ts';
 import type { CallOptions } from '../shared/rpc.ts';
 import type { Storage } from '../shared/storage.ts';
 import type { Store } from '../shared/store.ts';
+import { type AttemptEnd, failedEnd, returnedEnd, returnOf, succeededEnd } from './attempt-end.ts';
 import type { HeldClaim, StopReason } from './claims.ts';
 import type { GenerationError } from './generation-error.ts';
 import { holdsNoImage } from './late-object.ts';
@@ -16,7 +17,8 @@ const WAIT_MS = 5_000;
 
 /**
  * Tells the row how its attempt went. Reports are repeated until they hold, for as long as the row has; a report that
- * answers no row means that the claim was lost, which is nobody's fault: the object that may be left is removed.
+ * answers no row means that the claim was lost, which is nobody's fault: the object that may be left is removed. Answers
+ * what became of the attempt.
  */
 export function createReportOutcome(deps: {
   store: Store;
@@ -40,9 +42,13 @@ export function createReportOutcome(deps: {
     row: ClaimedGeneration,
     claim: HeldClaim,
     image: CompletedImage,
-  ): Promise<void> => {
+  ): Promise<AttemptEnd> => {
     const done = await store.completeGeneration(claim, image, untilDeadline(row));
-    if (!done) return dropLateObject(row, image.storage_path);
+    const end = succeededEnd(done, !image.billed);
+    if (!done) {
+      await dropLateObject(row, image.storage_path);
+      return end;
+    }
     deps.queue.announceChange(row.id);
     deps.failpoint('worker.after_complete', row.full_prompt);
     log.info(
@@ -50,13 +56,14 @@ export function createReportOutcome(deps: {
       'generation.succeeded',
     );
     if (row.attempt > 1) await removeOthers(row, image.storage_path);
+    return end;
   };
 
   const failedWith = async (
     row: ClaimedGeneration,
     claim: HeldClaim,
     error: GenerationError,
-  ): Promise<void> => {
+  ): Promise<AttemptEnd> => {
     if (error.hold) {
       await store.holdCalls(error.hold.scope, error.hold.seconds, error.code, untilDeadline(row));
       log.warn({ ...error.hold, code: error.code, upstream: error.upstream }, 'calls.held');
@@ -74,7 +81,7 @@ export function createReportOutcome(deps: {
       log.info({ ...fields, lost: !done }, 'generation.failed');
       if (error.code === 'internal' || error.code === 'misconfigured')
         log.error({ ...fields, err: error }, 'generation.broken');
-      return;
+      return failedEnd(done, error.code);
     }
     const failure = error.errorClass === 'retryable' || error.errorClass === 'no_image';
     const delayMs = failure ? deps.retryDelay(row.failures) : error.errorClass === 'wait' ? WAIT_MS : 0;
@@ -92,6 +99,7 @@ export function createReportOutcome(deps: {
     );
     deps.queue.announceChange(row.id);
     log.info({ ...fields, status: back?.status ?? 'lost', delay_ms: delayMs }, 'generation.returned');
+    return returnedEnd(back, returnOf(error.errorClass), error.code);
   };
 
   /** The attempt was stopped from outside: canceled, shut down, or its claim lost. */
@@ -100,7 +108,7 @@ export function createReportOutcome(deps: {
     claim: HeldClaim,
     reason: StopReason,
     progress: Progress,
-  ): Promise<void> => {
+  ): Promise<AttemptEnd> => {
     let back: Generation | null = null;
     if (reason !== 'lost') {
       const options = untilDeadline(row);
@@ -116,6 +124,7 @@ export function createReportOutcome(deps: {
       'generation.stopped',
     );
     if (progress.uploadPath) await dropLateObject(row, progress.uploadPath);
+    return returnedEnd(back, 'handed_back');
   };
 
   /** Another attempt may still adopt it while the row is active; once the row has ended without it, it is nobody's. */

@@ -1,19 +1,24 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Connections, openConnections } from '../shared/connections.ts';
+import { createCheckDependencies } from '../shared/dependencies.ts';
 import type { Logger } from '../shared/logger.ts';
+import { createMetricsPage } from '../shared/metrics/metrics-page.ts';
+import { createRegistry, type Registry } from '../shared/metrics/registry.ts';
+import { createModels, type Models } from '../shared/models.ts';
 import { startTracing } from '../shared/start-tracing.ts';
 import { assembleWorker, type WorkerParts } from './assemble-worker.ts';
 import { listenForCancels } from './cancel-listener.ts';
 import type { Claims } from './claims.ts';
 import type { WorkerConfig } from './config.ts';
 import { createFetchUrl } from './fetch-url.ts';
+import { NEEDED_FUNCTIONS, startWorkerServer, type WorkerPhase } from './worker-server.ts';
 
 /** How long a stopping worker's last reports may take, beyond the grace for the work itself. */
 export const LAST_REPORTS_MS = 10_000;
 
 /**
  * Starts one worker: it beats, releases, reconciles and takes jobs. Resolves once it is registered, which waits for the
- * database; Redis may come later. `onStuck` is called when it no longer hears of jobs, and only a new process helps.
+ * database; Redis may come later. With WORKER_PORT it listens from the beginning; `url` is null without. `onStuck` is called when it no longer hears of jobs, and only a new process helps.
  * `fetchUrl` is another one than the guarded one in tests only.
  */
 export async function startWorker(
@@ -21,18 +26,23 @@ export async function startWorker(
   plainLog: Logger,
   onStuck: () => void,
   fetchUrl = createFetchUrl(),
-): Promise<{ id: string; stop(): Promise<void> }> {
+): Promise<{ id: string; url: string | null; stop(): Promise<void> }> {
   const tracing = await startTracing(config, {
     serviceName: 'darkroom-worker',
     believeParents: true,
     log: plainLog,
   });
   const log = tracing.addTo(plainLog);
-  const connections = openConnections(config, log, tracing);
-  const worker = assembleWorker(config, connections, log, { onStuck, fetchUrl });
+  const registry = createRegistry();
+  const connections = openConnections(config, { registry, tracing, log });
+  const models = createModels(config.MODELS_FILE, config.DEFAULT_MODEL);
+  const worker = assembleWorker(config, connections, log, { models, registry, onStuck, fetchUrl });
+  let phase: WorkerPhase = 'starting';
+  const server = await listen(config, connections, { registry, models, phase: () => phase, log });
   const { heartbeat, reconcile, jobs } = worker;
 
   await heartbeat.start();
+  phase = 'working';
   await connections.storage
     .ensureBuckets()
     .catch((error: unknown) => log.warn({ err: error }, 'buckets.failed'));
@@ -53,12 +63,38 @@ export async function startWorker(
   let left: Promise<void> | undefined;
   return {
     id: worker.id,
+    url: server?.url ?? null,
     /** Takes no more, lets what runs finish within the grace period, hands back the rest, signs off. */
     stop() {
-      left ??= leave(worker, connections, config.SHUTDOWN_GRACE_MS, log).finally(cancels.close);
+      phase = 'draining';
+      left ??= leave(worker, connections, config.SHUTDOWN_GRACE_MS, log).finally(async () => {
+        cancels.close();
+        await server?.close();
+      });
       return left;
     },
   };
+}
+
+/** Null when WORKER_PORT is not set. */
+async function listen(
+  config: WorkerConfig,
+  connections: Connections,
+  parts: { registry: Registry; models: Models; phase: () => WorkerPhase; log: Logger },
+) {
+  if (config.WORKER_PORT === undefined) return null;
+  const checkDependencies = createCheckDependencies({ ...connections, neededFunctions: NEEDED_FUNCTIONS });
+  const server = await startWorkerServer({
+    host: config.HOST,
+    port: config.WORKER_PORT,
+    phase: parts.phase,
+    checkDependencies,
+    metricsPage: createMetricsPage({ ...connections, ...parts, checkDependencies }),
+    metricsToken: config.METRICS_TOKEN,
+    log: parts.log,
+  });
+  parts.log.info({ url: server.url }, 'worker.listening');
+  return server;
 }
 
 async function leave(

@@ -10,11 +10,11 @@ import type { ReportOutcome } from './report-outcome.ts';
  * makes it: the row, not the job, tells the trace. That is known only once the row is claimed, so the claim, asked for
  * at `askedAt` (milliseconds since 1970), is added afterwards.
  */
-export function traceAttempt(
+export function traceAttempt<T>(
   { tracing, workerId }: { tracing: Pick<Tracing, 'startTrace' | 'addPast'>; workerId: string },
   { row, askedAt }: { row: ClaimedGeneration; askedAt: number },
-  work: () => Promise<void>,
-): Promise<void> {
+  work: () => Promise<T>,
+): Promise<T> {
   const attributes = {
     'messaging.system': 'bullmq',
     'messaging.operation.type': 'process',

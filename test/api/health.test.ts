@@ -10,6 +10,7 @@ let stack: TestStack;
 let proxy: RpcProxy;
 before(async () => {
   stack = await startTestStack();
+  await stack.supabase.storage.createBucket('generated-images', { public: true });
   proxy = await startRpcProxy(stack.supabaseUrl);
 });
 after(async () => {
@@ -34,24 +35,36 @@ describe('readiness', () => {
   it('is 200 when everything is there', async () => {
     assert.deepEqual(await readinessOf(), {
       status: 200,
-      body: { status: 'ready', dependencies: { database: 'up', redis: 'up' } },
+      body: { status: 'ready', dependencies: { database: 'up', redis: 'up', storage: 'up' } },
     });
   });
 
   it('is 200 without Redis, which it names: requests are served', async () => {
     assert.deepEqual(await readinessOf({ REDIS_URL: NO_REDIS }), {
       status: 200,
-      body: { status: 'ready', dependencies: { database: 'up', redis: 'down' } },
+      body: { status: 'ready', dependencies: { database: 'up', redis: 'down', storage: 'up' } },
     });
   });
 
-  const notReady = {
+  it('is 200 without Storage, which it names: submits are served', async () => {
+    proxy.decide('generated-images', () => 'cut');
+
+    const readiness = await readinessOf({ SUPABASE_URL: proxy.url });
+    proxy.restore();
+
+    assert.deepEqual(readiness, {
+      status: 200,
+      body: { status: 'ready', dependencies: { database: 'up', redis: 'up', storage: 'down' } },
+    });
+  });
+
+  const notReady = (storage: 'up' | 'down') => ({
     status: 503,
-    body: { status: 'not_ready', dependencies: { database: 'down', redis: 'up' } },
-  };
+    body: { status: 'not_ready', dependencies: { database: 'down', redis: 'up', storage } },
+  });
 
   it('is 503 when nobody listens where the database should be', async () => {
-    assert.deepEqual(await readinessOf({ SUPABASE_URL: 'http://127.0.0.1:1' }), notReady);
+    assert.deepEqual(await readinessOf({ SUPABASE_URL: 'http://127.0.0.1:1' }), notReady('down'));
   });
 
   it('is 503 when the database does not answer in time', async () => {
@@ -61,11 +74,11 @@ describe('readiness', () => {
     const readiness = await readinessOf({ SUPABASE_URL: proxy.url });
     silence.resolve('cut');
 
-    assert.deepEqual(readiness, notReady);
+    assert.deepEqual(readiness, notReady('up'));
   });
 
   it('is 503 when the key is not good', async () => {
-    assert.deepEqual(await readinessOf({ SUPABASE_SERVICE_ROLE_KEY: stack.anonKey }), notReady);
+    assert.deepEqual(await readinessOf({ SUPABASE_SERVICE_ROLE_KEY: stack.anonKey }), notReady('down'));
   });
 
   it('is 503 while the database lacks a function, and 200 once it has it', async () => {
@@ -75,7 +88,7 @@ describe('readiness', () => {
     const lacking = await readinessOf();
     await rename('submit_generations_of_old', 'submit_generations');
 
-    assert.deepEqual(lacking, notReady);
+    assert.deepEqual(lacking, notReady('up'));
     assert.equal((await readinessOf()).status, 200);
   });
 });

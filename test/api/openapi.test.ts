@@ -167,6 +167,7 @@ function depsThatNobodyCalls(): AppDeps {
     models: createModels(modelsConfig.MODELS_FILE.parse(undefined), undefined),
     corsOrigins: [],
     rateLimit: [],
+    observeRequests: (_req, _res, next) => next(),
     trustedProxies: 0,
     tracing: NO_TRACING,
     log: createLogger('api', 'silent'),

@@ -49,7 +49,7 @@ export type TestStack = {
     log?: Logger,
     onStuck?: () => void,
     fetchUrl?: FetchUrl,
-  ): Promise<Running & { id: string }>;
+  ): Promise<Running & { id: string; url: string | null }>;
   /** Stops whatever runs, newest first, and drops the database. */
   stop(): Promise<void>;
 };

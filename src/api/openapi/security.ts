@@ -20,6 +20,12 @@ export const SECURITY_SCHEMES = {
     bearerFormat: 'service role key',
     description: 'The service key of the project: an admin, who sees everything.',
   },
+  metricsToken: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'METRICS_TOKEN',
+    description: 'For `/metrics` only, where the deployment asks for one.',
+  },
 } as const;
 
 type Requirement = Partial<Record<keyof typeof SECURITY_SCHEMES, string[]>>;
@@ -27,6 +33,7 @@ type Requirement = Partial<Record<keyof typeof SECURITY_SCHEMES, string[]>>;
 /** `{}` is nobody in particular: a deployment may refuse that with 401 where it costs money. */
 export const SECURITY_OF: Record<Operation['access'], Requirement[]> = {
   'nobody asked': [],
+  'metrics readers': [{}, { metricsToken: [] }],
   'anonymous or any': [{}, { userToken: [] }, { apiKey: [] }, { serviceKey: [] }],
   'users and admins': [{ userToken: [] }, { serviceKey: [] }],
 };

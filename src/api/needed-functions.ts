@@ -1,0 +1,9 @@
+/** Those that an older database would lack: an API is ready once its migrations are in. */
+export const NEEDED_FUNCTIONS = [
+  'submit_generations',
+  'release_generations',
+  'get_generation',
+  'search_generations',
+  'get_dataset_context',
+  'add_dataset_images',
+];
