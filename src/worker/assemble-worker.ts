@@ -64,7 +64,7 @@ export function assembleWorker(
     log,
   });
   createSlotGauges(registry, { slots: () => slots, busy: () => claims.list().length });
-  const gemini = observeGemini(createGemini(geminiOptions(config)), registry);
+  const gemini = observeGemini(createGemini(geminiOptions(config)), models, registry);
   const processGeneration = createProcessGeneration({
     ...connections,
     claims,

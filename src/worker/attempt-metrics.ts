@@ -1,4 +1,5 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
+import { ERROR_CODES } from '../shared/generation.ts';
 import { NONE } from '../shared/metrics/registry.ts';
 import type { AttemptEnd } from './attempt-end.ts';
 
@@ -32,6 +33,10 @@ export function createAttemptMetrics(registry: Registry): { observeAttempt(end: 
     buckets: LONG,
     registers,
   });
+
+  // Series that begin at 0: an increase from nothing to the first failure is none to Prometheus.
+  for (const code of ERROR_CODES) attempts.inc({ outcome: 'failed', code }, 0);
+  attempts.inc({ outcome: 'succeeded', code: NONE }, 0);
 
   return {
     observeAttempt({ outcome, code = NONE, timings }) {

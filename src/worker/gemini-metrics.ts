@@ -1,5 +1,6 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
 import type { Usage } from '../shared/generation.ts';
+import type { Models } from '../shared/models.ts';
 import type { Gemini, ImageOrder } from './gemini.ts';
 import { GenerationError } from './generation-error.ts';
 
@@ -7,7 +8,7 @@ import { GenerationError } from './generation-error.ts';
  * The same Gemini, each call of which is measured: how long it took, what came of it, its tokens and its cost. Models are
  * those of the configuration; there is no order for another one.
  */
-export function observeGemini(gemini: Gemini, registry: Registry): Gemini {
+export function observeGemini(gemini: Gemini, models: Models, registry: Registry): Gemini {
   const registers = [registry];
   const calls = new Histogram({
     name: 'darkroom_gemini_call_duration_seconds',
@@ -28,6 +29,8 @@ export function observeGemini(gemini: Gemini, registry: Registry): Gemini {
     labelNames: ['model', 'basis'],
     registers,
   });
+
+  for (const model of models.byId.keys()) cost.inc({ model, basis: 'reported' }, 0);
 
   /** Without tokens nobody knows what a call has cost: then it is taken for the list price. */
   const count = ({ model, resolution }: ImageOrder, usage: Usage | null, costUsd: number | null) => {
