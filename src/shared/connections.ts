@@ -46,16 +46,18 @@ export function openConnections(
   const redis = { redisUrl: config.REDIS_URL, prefix: config.QUEUE_PREFIX };
   const queue = traceQueue(createJobQueue({ ...redis, log }), tracing);
   const failpoint = createFailpoint(config.FAILPOINTS);
+  const release = createRelease({ store, queue, failpoint, tracing, log });
   return {
     store,
     storage: traceStorage(observeStorage(storage, metrics.observeStorage), tracing),
     queue,
-    release: createRelease({ store, queue, failpoint, tracing, log }),
+    release,
     failpoint,
     tracing,
     observeStep: metrics.observeStep,
     async close() {
       const traced = tracing.stop();
+      release.stop();
       await queue.close();
       await supabase.close();
       await traced;

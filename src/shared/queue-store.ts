@@ -6,7 +6,12 @@ import { type QueueSnapshot, queueSnapshotSchema } from './queue-place.ts';
 import type { CallOptions, Rpc } from './rpc.ts';
 
 const jobsSchema = z.array(z.object({ id: z.guid(), epoch: z.int() }));
-const releaseSchema = z.object({ contended: z.boolean(), jobs: jobsSchema });
+const releaseSchema = z.object({
+  contended: z.boolean(),
+  jobs: jobsSchema,
+  /** The rate holds rows back for so long, and it is this caller who is to come back. */
+  again_in_ms: z.number().optional(),
+});
 const beatSchema = z.object({
   lease_ms: z.number(),
   stop: z.array(z.object({ id: z.guid(), claim_id: z.guid(), reason: z.enum(['lost', 'cancel_requested']) })),

@@ -11,8 +11,10 @@ const FULL = 64;
 export type Release = {
   /** Asks for a release and returns at once. Requests that come while one is running share the next one. */
   request(): void;
-  /** Resolves when nothing is running or asked for. */
+  /** Resolves when nothing is running or asked for. What the rate holds back is not waited for. */
   idle(): Promise<void>;
+  /** Does not come back by itself any more for what the rate holds back. */
+  stop(): void;
 };
 
 /**
@@ -31,9 +33,19 @@ export function createRelease(deps: {
   let askers = new Set<TracePlace>();
   let wanted = false;
   let running: Promise<void> | null = null;
+  let stopped = false;
+  let comingBack: NodeJS.Timeout | undefined;
+
+  /** Of all processes the database tells one at a time; should this one die, the workers' timers make it good. */
+  const comeBack = (afterMs: number): void => {
+    if (stopped) return;
+    clearTimeout(comingBack);
+    comingBack = setTimeout(wake, afterMs).unref();
+  };
 
   const releaseOnce = async (): Promise<void> => {
-    const { contended, jobs } = await deps.store.releaseGenerations({ repeatForMs: 0 });
+    const { contended, jobs, again_in_ms } = await deps.store.releaseGenerations({ repeatForMs: 0 });
+    if (again_in_ms !== undefined) comeBack(again_in_ms);
     if (contended || jobs.length >= FULL) wanted = true;
     if (jobs.length > 0) deps.failpoint?.('release.before_enqueue');
     await deps.queue.add(jobs);
@@ -55,15 +67,23 @@ export function createRelease(deps: {
     running = null;
   };
 
+  function wake(): void {
+    wanted = true;
+    running ??= run();
+  }
+
   return {
     request() {
-      wanted = true;
       const asker = tracing.here();
       if (asker) askers.add(asker);
-      running ??= run();
+      wake();
     },
     async idle() {
       while (running) await running;
+    },
+    stop() {
+      stopped = true;
+      clearTimeout(comingBack);
     },
   };
 }
