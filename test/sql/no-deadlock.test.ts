@@ -12,6 +12,7 @@ after(() => db.close());
 
 const SEED = 20260814;
 const ITERATIONS = 200;
+const SCOPES = ['project', 'model:model-a', 'model:model-b'];
 const FOREIGN_KEY_VIOLATION = '23503';
 
 /** A backend tells its counts late, unless it is asked to. */
@@ -101,6 +102,36 @@ test(`transitions of all kinds against deletions of users and datasets are no de
       await callFunction(db.service, 'finish_storage_cleanup', { p_finished: JSON.stringify(due) });
     },
     () => callFunction(db.service, 'prune_queue_tables'),
+    () =>
+      callFunction(db.service, 'retry_failed_generations', {
+        p_since: new Date(0),
+        p_until: null,
+        p_codes: null,
+        p_model: null,
+        p_user_id: null,
+        p_limit: 20,
+        // A user or a dataset that went meanwhile refuses the whole call.
+      }).catch((error: { code?: string }) => {
+        if (error.code !== FOREIGN_KEY_VIOLATION) throw error;
+      }),
+    () =>
+      callFunction(db.service, 'purge_generations', {
+        p_lane_key: random.pick([null, ...users]),
+        p_model: null,
+        p_created_before: null,
+        p_limit: 20,
+      }),
+    () =>
+      callFunction(db.service, 'hold_calls', {
+        p_scope: random.pick(SCOPES),
+        p_seconds: 0,
+        p_reason: 'test',
+      }),
+    () =>
+      callFunction(db.service, 'resume_generations', {
+        p_model: random.pick([null, 'model-a']),
+        p_holds: true,
+      }),
   ];
 
   let left = ITERATIONS;

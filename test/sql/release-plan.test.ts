@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test, { after, before } from 'node:test';
-import { openSqlDatabase } from '../support/sql-database.ts';
+import { callFunction, openSqlDatabase } from '../support/sql-database.ts';
 import { createGenerations } from '../support/sql-generations.ts';
 import { type Explained, explainAll } from '../support/sql-plans.ts';
 
@@ -83,6 +83,79 @@ test('a paused model with 25,000 waiting rows costs the release of the other not
 
   client.release();
   assertReadsAtMost(explained, 2_000);
+});
+
+test('under limits a release reads no more', async () => {
+  await db.sql(
+    `update public.generated_images set status = 'canceled', completed_at = now() where released_at is not null`,
+  );
+  await db.sql('update public.settings set max_concurrency = 30, max_starts_per_minute = 60000');
+  const client = await db.connect({ asOwner: true });
+  let released = 0;
+
+  const explained = await explainAll(client, async () => {
+    released = (await generations.release(client)).jobs.length;
+  });
+
+  await db.sql('update public.settings set max_concurrency = null, max_starts_per_minute = null');
+  client.release();
+  assert.equal(released, 30);
+  assertReadsAtMost(explained, 2_000);
+});
+
+test('a release that the rate holds back does not look for rows at all', async () => {
+  await db.sql('update public.settings set max_starts_per_minute = 1');
+  await db.sql('update public.release_rate set starts_left = 0, counted_at = now()');
+  await db.sql(
+    `update public.generated_images set status = 'canceled', completed_at = now() where released_at is not null`,
+  );
+  const client = await db.connect({ asOwner: true });
+
+  const explained = await explainAll(client, () => generations.release(client));
+
+  await db.sql('update public.settings set max_starts_per_minute = null');
+  client.release();
+  assertReadsAtMost(explained, 0);
+  assert.equal(explained.rowsRead('lanes'), 0);
+});
+
+test('a purge of one lane, and of what is old, reads little more than it cancels', async () => {
+  const client = await db.connect({ asOwner: true });
+  const purge = (p_lane_key: string | null, p_created_before: string | null) =>
+    callFunction(client, 'purge_generations', { p_lane_key, p_model: null, p_created_before, p_limit: 100 });
+
+  // The ids of these rows are of the first moment of 1970.
+  const ofLane = await explainAll(client, () => purge('lane-7', null));
+  const ofNothing = await explainAll(client, () => purge(null, '1900-01-01T00:00:00Z'));
+
+  client.release();
+  // Found, locked and changed.
+  assertReadsAtMost(ofLane, 25 * 4 + 100);
+  assertReadsAtMost(ofNothing, 100);
+});
+
+test('a retry finds the failed among the others', async () => {
+  await db.sql(`set session_replication_role = replica;
+    update public.generated_images set status = 'failed', error_code = 'internal', completed_at = now()
+    where lane_key = 'lane-8';
+    reset session_replication_role`);
+  const client = await db.connect({ asOwner: true });
+  let made: { images: number } | undefined;
+
+  const explained = await explainAll(client, async () => {
+    [made] = await callFunction<{ images: number }>(client, 'retry_failed_generations', {
+      p_since: new Date(0),
+      p_until: null,
+      p_codes: ['internal'],
+      p_model: null,
+      p_user_id: null,
+      p_limit: 100,
+    });
+  });
+
+  client.release();
+  assert.equal(made?.images, 25);
+  assertReadsAtMost(explained, 25 * 6);
 });
 
 test('expiring from 50,000 rows that are not due reads none of them', async () => {
