@@ -11,6 +11,10 @@ import type { Release } from '../shared/release.ts';
 import type { Storage } from '../shared/storage.ts';
 import type { Store } from '../shared/store.ts';
 import type { Tracing } from '../shared/tracing.ts';
+import { createRequireAdmin } from './admin-access.ts';
+import { createAdminImagesRoute } from './admin-images-route.ts';
+import { createAdminLimitsRoute } from './admin-limits-route.ts';
+import { createAdminQueueRoute } from './admin-queue-route.ts';
 import { createAnswerAccepted } from './answer-accepted.ts';
 import { ApiError } from './api-error.ts';
 import { createApiKeysRoute } from './api-keys-route.ts';
@@ -98,7 +102,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(createDocsRoute());
   const parts = createParts(deps);
   app.use(createOptionsRoute(deps));
-  for (const limit of deps.rateLimit) app.use('/ai', limit);
+  for (const limit of deps.rateLimit) app.use(['/ai', '/admin'], limit);
   app.use(createGenerateRoute(parts));
   app.use(createHistoryRoute(parts));
   app.use(createRegenerateRoute(parts));
@@ -106,6 +110,9 @@ export function createApp(deps: AppDeps): Express {
   app.use(createApiKeysRoute(parts));
   app.use(createDatasetsRoute(parts));
   app.use(createDatasetFilesRoute(parts));
+  app.use(createAdminQueueRoute(parts));
+  app.use(createAdminLimitsRoute(parts));
+  app.use(createAdminImagesRoute(parts));
   app.use(answerNotFound);
   app.use(answerProblem);
   return app;
@@ -125,6 +132,7 @@ function createParts(deps: AppDeps) {
     answerAccepted: createAnswerAccepted({ ...deps, ...waiting }),
     datasetAccess: createDatasetAccess(deps),
     storeFiles: createStoreFiles(deps),
+    requireAdmin: createRequireAdmin(deps),
     jsonBody: readJsonBody(),
   };
 }

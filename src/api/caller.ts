@@ -18,7 +18,8 @@ export type IdentifyCaller = (req: Request) => Promise<Caller>;
 
 /**
  * Tells the caller from the Authorization header: a Supabase user, one of a user's API keys, the service key, or nobody.
- * A token that is there has to be good; it never falls back to nobody.
+ * A token that is there has to be good; it never falls back to nobody. An admin has the service key, or the token that is
+ * for admins only.
  *
  * An API key acts as its user, also in line: a user with a hundred keys has one turn, not a hundred. Anonymous callers
  * are told apart by address, kept only as a keyed hash; an IPv6 address counts as its /64 network, which is what one
@@ -28,13 +29,15 @@ export function createIdentifyCaller(deps: {
   verifyToken: VerifyToken;
   findApiKey: FindApiKey;
   serviceKey: string;
+  adminToken?: string | undefined;
 }): IdentifyCaller {
+  const adminSecrets = [deps.serviceKey, deps.adminToken].filter((secret) => secret !== undefined);
   const identify = async (req: Request): Promise<Caller> => {
     const header = req.get('Authorization');
     if (header === undefined) return anonymousAt(req.ip ?? '', deps.serviceKey);
     const token = /^Bearer +(\S+)$/i.exec(header)?.[1];
     if (!token) throw unauthorized('Send the token as "Authorization: Bearer <token>".');
-    if (isSame(token, deps.serviceKey)) {
+    if (adminSecrets.some((secret) => isSame(token, secret))) {
       return { kind: 'admin', userId: null, laneKey: 'admin', scope: { userId: null, admin: true } };
     }
     if (isApiKey(token)) return userBehind('api_key', await deps.findApiKey(token));
@@ -49,8 +52,11 @@ export function createIdentifyCaller(deps: {
   };
 }
 
+/** Where a user's images wait. */
+export const laneOfUser = (userId: string) => `user:${userId}`;
+
 function userBehind(kind: 'user' | 'api_key', userId: string): Caller {
-  return { kind, userId, laneKey: `user:${userId}`, scope: { userId } };
+  return { kind, userId, laneKey: laneOfUser(userId), scope: { userId } };
 }
 
 function anonymousAt(address: string, key: string): Caller {

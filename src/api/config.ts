@@ -33,6 +33,10 @@ export const apiConfig = z
     SUPABASE_JWT_SECRET: z.string().min(32, 'has fewer than 32 characters').optional(),
     SUPABASE_JWKS_URL: z.url({ protocol: /^https?$/ }).optional(),
     SUPABASE_JWT_ISSUER: z.string().min(1).optional(),
+    ADMIN_TOKEN: z
+      .string()
+      .regex(/^\S{32,}$/, 'has spaces, or fewer than 32 characters')
+      .optional(),
     ANONYMOUS_ACCESS: z.stringbool().default(false),
     CORS_ORIGINS: list.pipe(z.array(z.union([z.literal('*'), origin]))),
     TRUSTED_PROXIES: z.coerce.number().int().min(0).max(10).default(0),

@@ -54,6 +54,7 @@ export async function startApi(
     verifyToken,
     findApiKey: createFindApiKey({ store }),
     serviceKey: config.SUPABASE_SERVICE_ROLE_KEY,
+    adminToken: config.ADMIN_TOKEN,
   });
   const limitRedis = openPromptRedis(config.REDIS_URL, config.RATE_LIMIT_PATIENCE_MS, log);
   const models = createModels(config.MODELS_FILE, config.DEFAULT_MODEL);

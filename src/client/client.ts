@@ -1,4 +1,5 @@
 import type { GenerationOptions } from '../api/options-schema.ts';
+import { createAdmin } from './admin.ts';
 import { createDatasets } from './datasets.ts';
 import { createSend } from './http.ts';
 import { createImages } from './images.ts';
@@ -6,7 +7,7 @@ import { createImages } from './images.ts';
 export type ClientOptions = {
   /** Where the API is, without a slash at its end: `https://images.example.com`. */
   baseUrl: string;
-  /** A user's access token, an API key (`dk_…`), or what answers a fresh one; nobody in particular without it. */
+  /** A user's access token, an API key (`dk_…`), an admin's, or what answers a fresh one; nobody in particular without it. */
   token?: (() => string | undefined | Promise<string | undefined>) | string;
   fetch?: typeof fetch;
 };
@@ -21,6 +22,7 @@ export function createDarkroomClient({ baseUrl, token, fetch: given }: ClientOpt
   return {
     ...createImages(send),
     datasets: createDatasets(send),
+    admin: createAdmin(send),
     /** What a request may ask for, with prices and limits. */
     options: async () => (await send('GET', '/ai/options')).body as GenerationOptions,
   };

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { createAdminStore } from './admin-store.ts';
 import { createApiKeyStore } from './api-key-store.ts';
 import { createAttemptStore } from './attempt-store.ts';
 import { createCleanupStore } from './cleanup-store.ts';
@@ -19,6 +20,7 @@ export function createStore(rpc: Rpc) {
     ...createCleanupStore(rpc),
     ...createDatasetStore(rpc),
     ...createApiKeyStore(rpc),
+    ...createAdminStore(rpc),
 
     listMissingFunctions: async (names: string[], options: CallOptions): Promise<string[]> =>
       z.array(z.string()).parse(await rpc('list_missing_functions', { p_names: names }, options)),

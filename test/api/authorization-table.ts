@@ -73,6 +73,14 @@ POST   /ai/api-keys                         -         201  403   201    401  401
 POST   /ai/api-keys                         owner     201  403   403    401  401   201    401
 DELETE /ai/api-keys/{id}                    owner     204  403   404    401  401   204    401
 DELETE /ai/api-keys/{id}                    gone      204  403   404    401  401   204    401
+GET    /admin/queue                         -         403  403   403    401  401   200    401
+POST   /admin/queue/pause                   -         403  403   403    401  401   200    401
+POST   /admin/queue/resume                  -         403  403   403    401  401   200    401
+POST   /admin/queue/retry-failed            -         403  403   403    401  401   200    401
+POST   /admin/queue/purge                   -         403  403   403    401  401   200    401
+GET    /admin/limits                        -         403  403   403    401  401   200    401
+PATCH  /admin/limits                        -         403  403   403    401  401   200    401
+GET    /admin/workers                       -         403  403   403    401  401   200    401
 GET    /ai/options                          -         200  200   200    200  200   200    200
 GET    /healthz                             -         200  200   200    200  200   200    200
 GET    /readyz                              -         200  200   200    200  200   200    200

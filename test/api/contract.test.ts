@@ -20,6 +20,14 @@ const FUNCTION_OF: Record<string, string> = {
   getImageFile: 'get_generation',
   deleteImage: 'delete_generation',
   cancelImage: 'cancel_generation',
+  getQueueState: 'list_pauses',
+  pauseQueue: 'pause_generations',
+  resumeQueue: 'resume_generations',
+  retryFailedImages: 'retry_failed_generations',
+  purgeQueue: 'purge_generations',
+  getLimits: 'get_limits',
+  changeLimits: 'change_limits',
+  listWorkers: 'list_workers',
   listApiKeys: 'list_api_keys',
   createApiKey: 'create_api_key',
   revokeApiKey: 'revoke_api_key',
@@ -39,6 +47,7 @@ let proxy: RpcProxy;
 let url: string;
 let token: string;
 let user: ApiClient;
+let admin: ApiClient;
 let limited: ApiClient;
 let pending: Json;
 let dataset: Json;
@@ -55,6 +64,7 @@ before(async () => {
   }));
   ({ token } = await stack.createUser());
   user = createApiClient(url, token);
+  admin = createApiClient(url, stack.serviceRoleKey);
   pending = await user.submit();
   const narrow = await stack.startApi({
     RATE_LIMIT_SUBMIT: '1',
@@ -67,7 +77,6 @@ before(async () => {
   picture = await plainPicture(8, 8);
   ({ body: dataset } = await ask(operationOf('createDataset')));
   ({ body: dataset } = await ask(operationOf('addDatasetImages')));
-  const admin = createApiClient(url, stack.serviceRoleKey);
   ({ body: shared } = await ask(operationOf('createDataset'), { api: admin }));
   nobodys = await admin.submit();
 });
@@ -79,12 +88,18 @@ after(async () => {
 /** Asked as the user, about what is theirs, unless told otherwise. */
 function ask(
   operation: Operation,
-  { id, api = user, ...asked }: Asked & { id?: string; api?: ApiClient } = {},
+  {
+    id,
+    api = isForAdmins(operation) ? admin : user,
+    ...asked
+  }: Asked & { id?: string; api?: ApiClient } = {},
 ) {
   const own = operation.path.startsWith('/ai/datasets') ? dataset?.id : pending.id;
   const ids = { id: id ?? own, file: id ?? '', image_id: dataset?.images[0]?.id };
   return askOperation(api, operation, { file: picture, ids, ...asked });
 }
+
+const isForAdmins = ({ path }: Operation) => path.startsWith('/admin/');
 
 async function createKey(): Promise<Json> {
   return (await ask(operationOf('createApiKey'))).body;
@@ -132,6 +147,7 @@ const REFUSE: Partial<Record<ApiErrorCode, (operation: Operation) => Promise<unk
     await ask(operation, { headers, body: { ...(operation.body?.example as object), style: 'anime' } });
   },
   async forbidden(operation) {
+    if (isForAdmins(operation)) return ask(operation, { api: user });
     if (operation.path === '/ai/datasets') return ask(operation, { body: { owner_id: UNKNOWN_ID } });
     if (operation.path.startsWith('/ai/datasets')) return ask(operation, { id: shared.id });
     if (operation.path.startsWith('/ai/generated-images/'))
@@ -194,6 +210,12 @@ describe('every answer', () => {
     for (const name of ['removeDatasetLogo', 'removeDatasetImage', 'deleteDataset']) {
       await ask(operationOf(name));
     }
+  });
+
+  it('about the queue is as the document has it', async () => {
+    for (const operation of OPERATIONS.filter(isForAdmins)) await ask(operation);
+    await ask(operationOf('purgeQueue'), { body: { all: true, model: 'no-such-model', dry_run: true } });
+    await ask(operationOf('retryFailedImages'), { body: { dry_run: true } });
   });
 
   it('about API keys is as the document has it', async () => {

@@ -37,6 +37,7 @@ describe('a wrong environment', { concurrency: true }, () => {
       ANONYMOUS_ACCESS: SECRET,
       CORS_ORIGINS: `https://good.example, ${SECRET}`,
       TRUSTED_PROXIES: '-1',
+      ADMIN_TOKEN: SECRET,
       SHUTDOWN_GRACE_MS: '0',
       EXPIRE_EVERY_MS: '1.5',
       DEFAULT_MODEL: SECRET,
@@ -47,6 +48,7 @@ describe('a wrong environment', { concurrency: true }, () => {
     assert.equal(stdout, '');
     const named = [...stderr.matchAll(/^ {2}([A-Z_]+)/gm)].map((match) => match[1]);
     assert.deepEqual([...new Set(named)].toSorted(), [
+      'ADMIN_TOKEN',
       'ANONYMOUS_ACCESS',
       'CORS_ORIGINS',
       'DEFAULT_MODEL',

@@ -12,6 +12,8 @@ export async function readWritten(stack: TestStack): Promise<Json> {
     (select md5(string_agg(d::text, ',' order by d.id)) from public.datasets d) as datasets,
     (select md5(string_agg(i::text, ',' order by i.id)) from public.dataset_images i) as dataset_images,
     (select md5(string_agg((to_jsonb(k) - 'last_used_at')::text, ',' order by k.id)) from public.api_keys k) as api_keys,
+    (select s::text from public.settings s) as settings,
+    (select md5(string_agg(concat_ws(' ', p.scope, p.until, p.reason), ',' order by p.scope)) from public.pauses p) as pauses,
     (select md5(string_agg(k::text, ',' order by k.scope, k.key)) from public.idempotency_keys k) as idempotency_keys,
     (select md5(string_agg(c::text, ',' order by c.bucket, c.folder)) from public.storage_cleanup c) as cleanups`);
   return written;

@@ -25,7 +25,7 @@ export type Operation = {
   summary: string;
   description?: string;
   /** Which of the schemes in security.ts open it. */
-  access: 'nobody asked' | 'metrics readers' | 'anonymous or any' | 'users and admins';
+  access: 'nobody asked' | 'metrics readers' | 'anonymous or any' | 'users and admins' | 'admins';
   pathParams?: z.ZodObject;
   query?: z.ZodObject;
   headers?: RequestHeader[];

@@ -1,3 +1,4 @@
+import { admin } from './admin.ts';
 import { apiKeys } from './api-keys.ts';
 import { datasets } from './datasets.ts';
 import { documentation } from './documentation.ts';
@@ -8,4 +9,13 @@ import type { Resource } from './operation.ts';
 import { options } from './options.ts';
 
 /** All that the API answers. Further routes have a file of their own here; one without a description fails a test. */
-export const RESOURCES: Resource[] = [generation, images, datasets, options, apiKeys, health, documentation];
+export const RESOURCES: Resource[] = [
+  generation,
+  images,
+  datasets,
+  options,
+  apiKeys,
+  health,
+  documentation,
+  admin,
+];

@@ -1,6 +1,6 @@
 import type { Operation } from './operation.ts';
 
-/** All of them are bearer tokens, told apart by how they look. */
+/** Bearer tokens are told apart by how they look. */
 export const SECURITY_SCHEMES = {
   userToken: {
     type: 'http',
@@ -18,7 +18,7 @@ export const SECURITY_SCHEMES = {
     type: 'http',
     scheme: 'bearer',
     bearerFormat: 'service role key',
-    description: 'The service key of the project: an admin, who sees everything.',
+    description: 'The service key of the project, or `ADMIN_TOKEN`: an admin, who sees everything.',
   },
   metricsToken: {
     type: 'http',
@@ -36,4 +36,5 @@ export const SECURITY_OF: Record<Operation['access'], Requirement[]> = {
   'metrics readers': [{}, { metricsToken: [] }],
   'anonymous or any': [{}, { userToken: [] }, { apiKey: [] }, { serviceKey: [] }],
   'users and admins': [{ userToken: [] }, { serviceKey: [] }],
+  admins: [{ serviceKey: [] }],
 };
