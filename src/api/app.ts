@@ -18,6 +18,8 @@ import { createAdminQueueRoute } from './admin-queue-route.ts';
 import { createAnswerAccepted } from './answer-accepted.ts';
 import { ApiError } from './api-error.ts';
 import { createApiKeysRoute } from './api-keys-route.ts';
+import { askForPassword, takePassword } from './basic-password.ts';
+import { BOARD_PATH, createBullBoardRoute } from './bull-board.ts';
 import type { IdentifyCaller } from './caller.ts';
 import type { Changes } from './changes.ts';
 import { createDatasetAccess } from './dataset-access.ts';
@@ -102,6 +104,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(createDocsRoute());
   const parts = createParts(deps);
   app.use(createOptionsRoute(deps));
+  app.use(BOARD_PATH, takePassword);
   for (const limit of deps.rateLimit) app.use(['/ai', '/admin'], limit);
   app.use(createGenerateRoute(parts));
   app.use(createHistoryRoute(parts));
@@ -113,7 +116,9 @@ export function createApp(deps: AppDeps): Express {
   app.use(createAdminQueueRoute(parts));
   app.use(createAdminLimitsRoute(parts));
   app.use(createAdminImagesRoute(parts));
+  app.use(createBullBoardRoute(parts));
   app.use(answerNotFound);
+  app.use(BOARD_PATH, askForPassword);
   app.use(answerProblem);
   return app;
 }

@@ -29,6 +29,8 @@ export type JobQueue = {
   announceCancel(imageId: string): void;
   /** Tells those who wait for a change of the image; without it they find out by themselves in a few seconds. */
   announceChange(imageId: string): void;
+  /** BullMQ's own view of the queue, to look at; whoever changes something by it is on their own. */
+  inspected(): Queue;
   /** Rejects when Redis does not answer. */
   ping(): Promise<void>;
   /** Calls back each time that Redis can be reached again (and the first time). */
@@ -71,6 +73,7 @@ export function createJobQueue(options: { redisUrl: string; prefix: string; log:
     },
     announceCancel: (imageId) => announce(cancelChannel(options.prefix), imageId),
     announceChange: (imageId) => announce(changeChannel(options.prefix), imageId),
+    inspected: () => queue,
     async ping() {
       await withTimeout(connection.ping(), ADD_TIMEOUT_MS, 'Redis did not answer in time');
     },

@@ -81,6 +81,7 @@ POST   /admin/queue/purge                   -         403  403   403    401  401
 GET    /admin/limits                        -         403  403   403    401  401   200    401
 PATCH  /admin/limits                        -         403  403   403    401  401   200    401
 GET    /admin/workers                       -         403  403   403    401  401   200    401
+GET    /admin/queues                        -         403  403   403    401  401   200    401
 GET    /ai/options                          -         200  200   200    200  200   200    200
 GET    /healthz                             -         200  200   200    200  200   200    200
 GET    /readyz                              -         200  200   200    200  200   200    200

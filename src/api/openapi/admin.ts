@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import {
   limits,
   limitsRequest,
@@ -177,6 +178,17 @@ export const admin: Resource = {
         200: { description: 'The living and the lately dead.', schema: workerList, example: WORKERS },
       },
       refusals: READ_REFUSALS,
+    },
+    {
+      method: 'get',
+      path: '/admin/queues',
+      operationId: 'getQueueBoard',
+      summary: 'Look into Redis',
+      description:
+        'Bull Board, for browsers: the window of jobs that are out. For looking only; what is below this path is its own.',
+      access: 'admins, in a browser',
+      answers: { 200: { description: 'The page.', schema: z.string(), contentType: 'text/html' } },
+      refusals: ['unauthorized', 'forbidden', 'rate_limited'],
     },
   ],
 };

@@ -28,7 +28,11 @@ export const responseHeaders = {
     '</ai/generated-images?cursor=…>; rel="next"',
   ),
   'Preference-Applied': maybe('Preference-Applied', 'How long it was ready to wait (RFC 7240).', 'wait=20'),
-  'WWW-Authenticate': header('WWW-Authenticate', 'RFC 6750.', 'Bearer realm="darkroom"'),
+  'WWW-Authenticate': header(
+    'WWW-Authenticate',
+    'RFC 6750; of what is for browsers RFC 7617.',
+    'Bearer realm="darkroom"',
+  ),
   RateLimit: maybe(
     'RateLimit',
     'What is left of the caller’s limit, where there is one (draft-ietf-httpapi-ratelimit-headers-08).',

@@ -25,7 +25,13 @@ export type Operation = {
   summary: string;
   description?: string;
   /** Which of the schemes in security.ts open it. */
-  access: 'nobody asked' | 'metrics readers' | 'anonymous or any' | 'users and admins' | 'admins';
+  access:
+    | 'nobody asked'
+    | 'metrics readers'
+    | 'anonymous or any'
+    | 'users and admins'
+    | 'admins'
+    | 'admins, in a browser';
   pathParams?: z.ZodObject;
   query?: z.ZodObject;
   headers?: RequestHeader[];

@@ -26,6 +26,11 @@ export const SECURITY_SCHEMES = {
     bearerFormat: 'METRICS_TOKEN',
     description: 'For `/metrics` only, where the deployment asks for one.',
   },
+  adminPassword: {
+    type: 'http',
+    scheme: 'basic',
+    description: 'For browsers: the service key or `ADMIN_TOKEN` as the password, with any name.',
+  },
 } as const;
 
 type Requirement = Partial<Record<keyof typeof SECURITY_SCHEMES, string[]>>;
@@ -37,4 +42,5 @@ export const SECURITY_OF: Record<Operation['access'], Requirement[]> = {
   'anonymous or any': [{}, { userToken: [] }, { apiKey: [] }, { serviceKey: [] }],
   'users and admins': [{ userToken: [] }, { serviceKey: [] }],
   admins: [{ serviceKey: [] }],
+  'admins, in a browser': [{ adminPassword: [] }, { serviceKey: [] }],
 };
