@@ -42,7 +42,8 @@ function example(language: string, text: string): string {
 
 async function runInShell(script: string): Promise<string> {
   const { token } = await stack.createUser();
-  const env = { PATH: String(process.env.PATH), HOME: folder, CURL_HOME: folder, API, TOKEN: token };
+  const tokens = { TOKEN: token, ADMIN_TOKEN: stack.serviceRoleKey };
+  const env = { PATH: String(process.env.PATH), HOME: folder, CURL_HOME: folder, API, ...tokens };
   return (await run('sh', ['-euc', script], { env, cwd: folder })).stdout;
 }
 
@@ -74,6 +75,12 @@ test('a file full of prompts', options, async () => {
 
   const ids = readFileSync(join(folder, 'ids.txt'), 'utf8').trim().split('\n');
   assert.equal(ids.filter((id) => /^[0-9a-f-]{36}$/.test(id)).length, 2);
+});
+
+test('every call of an operator', options, async () => {
+  const output = await runInShell(example('sh', 'admin() {'));
+
+  assert.match(output, /"reason":"new key".*"pauses":\[\].*"max_concurrency":50.*"dry_run":true/s);
 });
 
 test('every call by the client', async () => {
