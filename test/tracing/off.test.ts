@@ -29,7 +29,7 @@ describe('without an exporter', { concurrency: 2 }, () => {
     ['the SDK is disabled', { OTEL_SDK_DISABLED: 'true', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' }],
   ];
   for (const [when, env] of unset) {
-    it(`nothing of OpenTelemetry is loaded: ${when}`, async (t) => {
+    it(`no SDK of OpenTelemetry is loaded: ${when}`, async (t) => {
       const stack = await startFaultStack(t);
 
       assert.deepEqual(await loadedBy(stack, env), ['', '']);
