@@ -17,6 +17,7 @@ import { observeGemini } from '../../src/worker/gemini-metrics.ts';
 import { createSlotGauges } from '../../src/worker/slot-gauges.ts';
 import { createLogLines } from '../support/log-lines.ts';
 import { assertKnown, seriesOf } from '../support/promql.ts';
+import { readManifests } from './manifests.ts';
 
 /** All that an API and a worker register, in one registry. */
 function allMetrics() {
@@ -65,6 +66,12 @@ describe('the metrics', () => {
     const named = new Set([...readme.matchAll(/`(darkroom_[a-z_]+)[`{]/g)].map(([, name]) => name));
     assert.deepEqual([...named].sort(), own.map(({ name }) => name).sort());
   });
+});
+
+it('workers are scaled by metrics and labels that there are', () => {
+  const scaled = readManifests().find(({ kind }) => kind === 'ScaledObject')?.object.spec;
+
+  for (const { metadata } of scaled.triggers) assertKnown('worker-scaling.yaml', metadata.query, series);
 });
 
 const rulesSchema = z.strictObject({
