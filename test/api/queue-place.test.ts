@@ -24,12 +24,19 @@ async function submit(token: string): Promise<string> {
 
 type Placed = { queue_position: number | null; eta_seconds: number | null; warnings: { code: string }[] };
 
-/** Through an API that was just started, which has read the queue as it is now. */
+/** Through an API that was just started, which has read the queue as it is now; a slow machine may not know it at first. */
 async function readPlaces(token: string, ids: string[]): Promise<Placed[]> {
   const fresh = await stack.startApi();
+  for (;;) {
+    const places = await readOnce(fresh.url, token, ids);
+    if (places.every(({ queue_position }) => queue_position !== null)) return places;
+  }
+}
+
+function readOnce(url: string, token: string, ids: string[]): Promise<Placed[]> {
   return Promise.all(
     ids.map(async (id) => {
-      const answer = await fetch(`${fresh.url}/ai/generated-images/${id}`, {
+      const answer = await fetch(`${url}/ai/generated-images/${id}`, {
         headers: { authorization: `Bearer ${token}` },
       });
       return (await answer.json()) as Placed;
