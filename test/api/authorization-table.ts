@@ -85,6 +85,7 @@ GET    /admin/queues                        -         403  403   403    401  401
 GET    /ai/options                          -         200  200   200    200  200   200    200
 GET    /healthz                             -         200  200   200    200  200   200    200
 GET    /readyz                              -         200  200   200    200  200   200    200
+GET    /metrics                             -         200  200   200    200  200   200    200
 GET    /openapi.json                        -         200  200   200    200  200   200    200
 GET    /docs                                -         301  301   301    301  301   301    301
 GET    /docs/{file}                         -         200  200   200    200  200   200    200
