@@ -89,7 +89,7 @@ describe('requests', { concurrency: true }, () => {
   });
 
   it('that are refused by a limit are counted, and those that pass without Redis', async () => {
-    const limited = await start({ RATE_LIMIT_SUBMIT: '1' });
+    const limited = await start({ RATE_LIMIT_SUBMIT: '1', RATE_LIMIT_PATIENCE_MS: '10000' });
     const user = createApiClient(limited.url, (await stack.createUser()).token);
     const statuses = [await user.generate({ prompt: 'a' }), await user.generate({ prompt: 'a' })];
     assert.deepEqual(
