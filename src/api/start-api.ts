@@ -66,11 +66,14 @@ export async function startApi(
       failpoint('api.after_insert', item.full_prompt);
       return submitted;
     },
-    async readQueue() {
-      const queue = await readQueue();
-      // The place in the queue is the last that an answer waits for.
-      failpoint('api.before_answer');
-      return queue;
+    readQueue,
+    release: {
+      ...release,
+      request() {
+        release.request();
+        // With that a submit has done all that its answer tells.
+        failpoint('api.before_answer');
+      },
     },
     models,
     identify,
