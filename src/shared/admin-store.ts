@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { CallOptions, Rpc } from './rpc.ts';
 
-/** Null: no limit. `migrations/0037` says what each is. */
+/** Null: no limit. `migrations/0030` says what each is. */
 const limitsSchema = z.object({
   max_concurrency: z.int().nullable(),
   max_starts_per_minute: z.int().nullable(),
