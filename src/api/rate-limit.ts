@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import type { Logger } from '../shared/logger.ts';
 import { ApiError } from './api-error.ts';
 import type { IdentifyCaller } from './caller.ts';
-import { createPassingStore } from './passing-store.ts';
+import { createPassingStore, startCounting } from './passing-store.ts';
 
 const WINDOW_S = 60;
 
@@ -25,6 +25,7 @@ export function createRateLimit(deps: {
   log: Logger;
 }): RequestHandler[] {
   const { limits, identify } = deps;
+  const counting = startCounting();
   return (['submit', 'request'] as const)
     .filter((policy) => limits[policy] > 0)
     .map((policy) =>
@@ -37,7 +38,7 @@ export function createRateLimit(deps: {
         keyGenerator: async (req) => (await identify(req)).laneKey,
         skip: async (req) =>
           policy !== policyOf(req.method, req.path) || (await identify(req)).kind === 'admin',
-        store: createPassingStore({ ...deps, prefix: `${deps.prefix}:limit:${policy}:` }),
+        store: createPassingStore({ ...deps, counting, prefix: `${deps.prefix}:limit:${policy}:` }),
         handler: (req, _res, next) => {
           const resetTime = (req as { rateLimit?: { resetTime?: Date } }).rateLimit?.resetTime;
           next(tooMany(policy, limits[policy], resetTime));

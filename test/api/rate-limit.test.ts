@@ -139,6 +139,8 @@ describe('without Redis', () => {
 
     redis.cut();
     const answers = await repeat(8, () => submit(api));
+    // Another policy of the same Redis.
+    assert.equal((await api.history()).status, 200);
     redis.restore();
 
     assert.deepEqual(new Set(statusesOf(answers)), new Set([202]));
