@@ -92,7 +92,7 @@ export async function startFaultStack(
     REDIS_URL: ownRedis?.url ?? base.env.REDIS_URL ?? '',
     ...(proxied && { SUPABASE_URL: supabase.url, SUPABASE_PUBLIC_URL: base.supabaseUrl }),
   };
-  const monitor = startJobMonitor(base.sql, env.REDIS_URL ?? '', env.QUEUE_PREFIX ?? '');
+  const monitor = await startJobMonitor(base.sql, env.REDIS_URL ?? '', env.QUEUE_PREFIX ?? '');
   const processes: FaultProcess[] = [];
   t.after(async () => {
     await Promise.all(processes.map((one) => one.kill()));

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { TestStack } from '../support/test-stack.ts';
+import { readMostSlots, recordMostSlots } from './most-slots.ts';
 
 const EVERY_MS = 100;
 const LISTS = ['wait', 'active', 'paused'];
@@ -9,13 +10,20 @@ const SETS = ['delayed', 'prioritized', 'completed', 'failed'];
 export type JobMonitor = {
   /** How many jobs Redis holds now. */
   jobs(): Promise<number>;
-  /** When Redis was seen with more jobs than the slots of the living workers and the margin allow. */
+  /** Looks once more than it does by itself. */
+  sample(): Promise<void>;
+  /** When Redis was seen with more jobs than the most slots that there ever were and the margin allow. */
   crowds(): string[];
   stop(): Promise<void>;
 };
 
-/** Counts the jobs in Redis and the slots in the database all the time, as an operator's dashboard would. */
-export function startJobMonitor(sql: TestStack['sql'], redisUrl: string, prefix: string): JobMonitor {
+/** Counts the jobs in Redis all the time and holds them to the slots that the database had. */
+export async function startJobMonitor(
+  sql: TestStack['sql'],
+  redisUrl: string,
+  prefix: string,
+): Promise<JobMonitor> {
+  await recordMostSlots(sql);
   // A Redis that is away or frozen is nothing to wait for: there is no sample then.
   const redis = new Redis(redisUrl, {
     enableOfflineQueue: false,
@@ -24,7 +32,6 @@ export function startJobMonitor(sql: TestStack['sql'], redisUrl: string, prefix:
   });
   redis.on('error', () => undefined);
   const stopped = new AbortController();
-  let mostSlots = 0;
   const tooMany: string[] = [];
 
   const jobIds = async (): Promise<string[]> => {
@@ -35,7 +42,7 @@ export function startJobMonitor(sql: TestStack['sql'], redisUrl: string, prefix:
   };
   const sample = async (): Promise<void> => {
     const ids = await jobIds().catch((): string[] => []);
-    mostSlots = Math.max(mostSlots, await readSlots(sql));
+    const mostSlots = await readMostSlots(sql);
     const most = mostSlots + Math.max(4, Math.floor(mostSlots / 8));
     const { open, ours } = await count(sql, ids);
     // A job whose image has ended or gone back may be there longer: BullMQ is told later, or, if away, by a stall.
@@ -51,6 +58,7 @@ export function startJobMonitor(sql: TestStack['sql'], redisUrl: string, prefix:
 
   return {
     jobs: async () => (await jobIds()).length,
+    sample,
     crowds: () => tooMany,
     async stop() {
       stopped.abort();
@@ -58,14 +66,6 @@ export function startJobMonitor(sql: TestStack['sql'], redisUrl: string, prefix:
       await sampling;
     },
   };
-}
-
-async function readSlots(sql: TestStack['sql']): Promise<number> {
-  const [row] = await sql<{ slots: number }>(
-    `select coalesce(sum(w.concurrency), 0)::int as slots
-     from public.workers w, public.settings s where w.beat_at > now() - s.lease`,
-  );
-  return row?.slots ?? 0;
 }
 
 /** How many of the jobs were released (not put there by hand), and how many of these are to be taken or in work. */
