@@ -26,6 +26,7 @@ History:    curl '${images}?limit=5'
 For the examples of the README, in another shell:
 export API=${stack.apiUrl}
 export TOKEN=${token}
+export ADMIN_TOKEN=${stack.adminToken}
 `;
 }
 

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { SignJWT } from 'jose';
 
 const issuedAt = Date.UTC(2025, 0, 1) / 1000;
@@ -22,3 +23,7 @@ export async function createSupabaseKeys(jwtSecret: string): Promise<SupabaseKey
   const [anonKey, serviceRoleKey] = await Promise.all([sign('anon'), sign('service_role')]);
   return { anonKey, serviceRoleKey };
 }
+
+/** What an admin of the local stack signs in with; also the same at every start. */
+export const createAdminToken = (jwtSecret: string): string =>
+  createHmac('sha256', jwtSecret).update('darkroom admin').digest('hex');

@@ -11,6 +11,7 @@ export type StackPlan = {
   logFolder: string;
   settings: StackSettings;
   serviceRoleKey: string;
+  adminToken: string;
   databaseUrl: string;
   redisUrl: string;
   /** Absent: the simulator draws. */
@@ -51,6 +52,7 @@ export function describeApi(plan: StackPlan): ProcessSpec {
     PORT: String(plan.settings.ports.api),
     ...describeConnections(plan),
     SUPABASE_JWT_SECRET: plan.settings.secrets.jwtSecret,
+    ADMIN_TOKEN: plan.adminToken,
     ANONYMOUS_ACCESS: 'true',
   });
 }

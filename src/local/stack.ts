@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { lockDataFolder } from './data-folder-lock.ts';
-import { createSupabaseKeys } from './gateway-keys.ts';
+import { createAdminToken, createSupabaseKeys } from './gateway-keys.ts';
 import { answers } from './http-answer.ts';
 import { stopOrphans } from './orphans.ts';
 import { readPidFiles } from './pid-files.ts';
@@ -27,6 +27,8 @@ export type Stack = {
   apiUrl: string;
   supabaseUrl: string;
   serviceRoleKey: string;
+  /** What the API takes for an admin's. */
+  adminToken: string;
   /** What users' access tokens are signed with. */
   jwtSecret: string;
   databaseUrl: string;
@@ -113,7 +115,8 @@ async function startServers(
     `PostgreSQL runs on port ${ports.postgres}.${applied > 0 ? ` ${applied} migrations were applied.` : ''}`,
   );
   const { serviceRoleKey } = await createSupabaseKeys(secrets.jwtSecret);
-  return { ...options, databaseUrl, redisUrl: redis.url, serviceRoleKey };
+  const adminToken = createAdminToken(secrets.jwtSecret);
+  return { ...options, databaseUrl, redisUrl: redis.url, serviceRoleKey, adminToken };
 }
 
 async function startPrograms(plan: StackPlan, start: Watchdog['start'], signal: AbortSignal): Promise<void> {

@@ -35,6 +35,7 @@ test('while the demo serves a second one is refused; Ctrl-C stops it with exit c
   assert.equal(await second.exitCode, 1);
   assert.match(second.stderr(), /Another Darkroom \(process \d+\) already uses/);
   assert.equal(await addDataset(demo.stderr()), 201);
+  assert.equal(await countWorkers(demo.stderr()), 1);
   demo.process.kill('SIGINT');
   assert.equal(await demo.exitCode, 0, demo.stderr());
   assert.ok(!records.some(isRunning));
@@ -68,9 +69,25 @@ test('a flag that it does not know is answered with the usage and exit code 2', 
   assert.equal(stdout, '');
 });
 
-/** As a user who has copied what the demo says to. Answers the status. */
+/** What the demo says to copy into another shell. */
+function readExports(guide: string) {
+  const exported = /^export API=(\S+)\nexport TOKEN=(\S+)\nexport ADMIN_TOKEN=(\S+)$/m.exec(guide) ?? [];
+  const [, api, token, adminToken] = exported;
+  return { api, token, adminToken };
+}
+
+/** As an admin who has copied it. Answers how many workers live. */
+async function countWorkers(guide: string): Promise<number> {
+  const { api, adminToken } = readExports(guide);
+  const headers = { authorization: `Bearer ${adminToken}` };
+  const answer = await fetch(`${api}/admin/workers`, { headers });
+  const { items } = (await answer.json()) as { items: { alive: boolean }[] };
+  return items.filter(({ alive }) => alive).length;
+}
+
+/** As a user who has copied it. Answers the status. */
 async function addDataset(guide: string): Promise<number> {
-  const [, api, token] = /^export API=(\S+)\nexport TOKEN=(\S+)$/m.exec(guide) ?? [];
+  const { api, token } = readExports(guide);
   const answer = await fetch(`${api}/ai/datasets`, {
     method: 'POST',
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
