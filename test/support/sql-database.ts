@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import pg from 'pg';
+import type pg from 'pg';
 import { createTestDatabase } from './postgres.ts';
+import { createSqlPool } from './sql-pool.ts';
 
 export type SqlDatabase = Awaited<ReturnType<typeof openSqlDatabase>>;
 
@@ -12,8 +13,8 @@ export async function openSqlDatabase() {
   const database = await createTestDatabase();
   // Nothing here has to outlive the server, so no commit waits for the disk.
   const connectionString = withOptions(database.url, '-c synchronous_commit=off');
-  const owner = new pg.Pool({ connectionString, max: 4 });
-  const service = new pg.Pool({
+  const { pool: owner, close: closeOwner } = createSqlPool({ connectionString, max: 4 });
+  const { pool: service, close: closeService } = createSqlPool({
     connectionString: withOptions(database.url, '-c synchronous_commit=off -c role=service_role'),
     max: 16,
   });
@@ -47,7 +48,7 @@ export async function openSqlDatabase() {
     /** Also when a failed test has not released its connections. */
     async close(): Promise<void> {
       for (const client of lent) client.release(true);
-      await Promise.all([closePool(owner), closePool(service)]);
+      await Promise.all([closeOwner(), closeService()]);
       await database.drop();
     },
   };
@@ -87,20 +88,6 @@ export async function errorCode(work: Promise<unknown>): Promise<string | null> 
   } catch (error) {
     return (error as { code?: string }).code ?? String(error);
   }
-}
-
-/** `end` alone does not wait until the connections are closed, and dropping the database would cut them. */
-async function closePool(pool: pg.Pool): Promise<void> {
-  let open = pool.totalCount;
-  const closed = new Promise<void>((resolve) => {
-    if (open === 0) resolve();
-    pool.on('remove', () => {
-      open -= 1;
-      if (open === 0) resolve();
-    });
-  });
-  await pool.end();
-  await closed;
 }
 
 function withOptions(databaseUrl: string, options: string): string {
