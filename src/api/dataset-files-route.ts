@@ -6,6 +6,7 @@ import type { Dataset } from '../shared/dataset-store.ts';
 import { RpcError } from '../shared/rpc.ts';
 import { DATASET_IMAGES_BUCKET, LOGOS_BUCKET, type Storage } from '../shared/storage.ts';
 import type { Store } from '../shared/store.ts';
+import { withTempFolder } from '../shared/temp-folders.ts';
 import { ApiError } from './api-error.ts';
 import type { Caller } from './caller.ts';
 import { type DatasetAccess, mustBeThere } from './dataset-access.ts';
@@ -16,7 +17,6 @@ import { createInspectUpload, isInspected } from './inspect-upload.ts';
 import { answerMethodNotAllowed } from './problem.ts';
 import { type FileField, type ReceivedFile, receiveFiles } from './receive-files.ts';
 import type { PlacedFile, StoreFiles } from './store-files.ts';
-import { withUploadFolder } from './upload-folders.ts';
 import type { WithUploadSlot } from './upload-slots.ts';
 import { pointerOf, validationFailed } from './validation.ts';
 
@@ -43,7 +43,7 @@ export function createDatasetFilesRoute(deps: {
 }): Router {
   const { store, storage, datasetAccess: access, storeFiles } = deps;
   const withFolder = <T>(caller: Caller, work: (folder: string) => Promise<T>): Promise<T> =>
-    deps.withUploadSlot(caller, () => withUploadFolder(work));
+    deps.withUploadSlot(caller, () => withTempFolder('upload', work));
   const inspect = createInspectUpload();
 
   /** All files of a request are fit, or all that are not are told at once. */

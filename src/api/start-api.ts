@@ -9,6 +9,7 @@ import { createMetricsPage } from '../shared/metrics/metrics-page.ts';
 import { createRegistry } from '../shared/metrics/registry.ts';
 import { createModels } from '../shared/models.ts';
 import { startTracing } from '../shared/start-tracing.ts';
+import { sweepTempFolders } from '../shared/temp-folders.ts';
 import { createTimers } from '../shared/timers.ts';
 import { createApp } from './app.ts';
 import { createIdentifyCaller } from './caller.ts';
@@ -22,7 +23,6 @@ import { createReadQueue } from './queue-snapshot.ts';
 import { createRateLimit } from './rate-limit.ts';
 import { createRateLimitMetrics } from './rate-limit-metrics.ts';
 import { createSubmit } from './submitter.ts';
-import { sweepUploadFolders } from './upload-folders.ts';
 import { createUploadSlots } from './upload-slots.ts';
 import { createVerifyToken } from './verify-token.ts';
 
@@ -37,7 +37,7 @@ export async function startApi(
     log: plainLog,
   });
   const log = tracing.addTo(plainLog);
-  sweepUploadFolders().catch((error: unknown) => log.warn({ err: error }, 'uploads.not_swept'));
+  sweepTempFolders('upload').catch((error: unknown) => log.warn({ err: error }, 'uploads.not_swept'));
   const registry = createRegistry();
   const connections = openConnections(config, { registry, tracing, log });
   const { store, release, failpoint } = connections;

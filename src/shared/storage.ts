@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, ReadStream } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { usageSchema, warningSchema } from './generation.ts';
@@ -46,6 +46,8 @@ export const imageMetadataSchema = z.object({
 export type ImageMetadata = z.infer<typeof imageMetadataSchema>;
 /** A file on this machine that is to become an object. */
 export type LocalFile = { path: string; bytes: number; mimeType: string };
+/** An image's bytes, or the path of the file on this machine that has them. */
+export type ContentOfImage = { content: Buffer | string; bytes: number };
 export type StoredObject = { path: string; bytes: number; metadata: unknown };
 
 type Options = { signal?: AbortSignal; timeoutMs?: number };
@@ -77,6 +79,36 @@ export function createStorage(client: SupabaseClient, publicUrl: string) {
     if (error) throw toStorageError(error);
   }
 
+  /** Never holds all of a file in memory. */
+  async function upload(
+    bucket: string,
+    path: string,
+    { content, bytes, mimeType, metadata }: ContentOfImage & { mimeType: string; metadata?: ImageMetadata },
+    options: Options,
+  ): Promise<void> {
+    const body = typeof content === 'string' ? createReadStream(content) : content;
+    // A body that breaks ends the upload; one that nobody reads any more must not end the process.
+    if (body instanceof ReadStream) body.on('error', () => undefined);
+    try {
+      const { error } = await within(
+        options,
+        client.storage.from(bucket).upload(path, body, {
+          contentType: mimeType,
+          cacheControl: CACHE_CONTROL_S,
+          upsert: false,
+          duplex: 'half',
+          // Not every Storage takes a body whose length is not said.
+          headers: { 'content-length': String(bytes) },
+          // As text: storage-js answers an object's metadata with the keys in camel case, nested ones too.
+          ...(metadata && { metadata: { image: JSON.stringify(metadata) } }),
+        }),
+      );
+      if (error && toStorageError(error).kind !== 'exists') throw toStorageError(error);
+    } finally {
+      if (body instanceof ReadStream) body.destroy();
+    }
+  }
+
   return {
     /** Makes the public buckets that are missing. Safe to do by many at once. */
     async ensureBuckets(options: Options = {}): Promise<void> {
@@ -99,50 +131,17 @@ export function createStorage(client: SupabaseClient, publicUrl: string) {
     imageUrl: (path: string): string => objectUrl(IMAGES_BUCKET, path),
 
     /** Stores an image under a path that no other attempt uses; the path being taken means this upload came through before. */
-    async uploadImage(
+    uploadImage: (
       path: string,
-      bytes: Buffer,
+      image: ContentOfImage,
       metadata: ImageMetadata,
       options: Options = {},
-    ): Promise<void> {
-      const { error } = await within(
-        options,
-        images.upload(path, bytes, {
-          contentType: metadata.mime_type,
-          cacheControl: CACHE_CONTROL_S,
-          upsert: false,
-          // As text: storage-js answers an object's metadata with the keys in camel case, nested ones too.
-          metadata: { image: JSON.stringify(metadata) },
-        }),
-      );
-      if (error && toStorageError(error).kind !== 'exists') throw toStorageError(error);
-    },
+    ): Promise<void> =>
+      upload(IMAGES_BUCKET, path, { ...image, mimeType: metadata.mime_type, metadata }, options),
 
-    /**
-     * Stores a file, without ever holding all of it in memory, under a path that nobody else uses; the path being taken
-     * means that this upload came through before.
-     */
-    async uploadFile(bucket: string, path: string, file: LocalFile, options: Options = {}): Promise<void> {
-      const body = createReadStream(file.path);
-      // A body that breaks ends the upload; one that nobody reads any more must not end the process.
-      body.on('error', () => undefined);
-      try {
-        const { error } = await within(
-          options,
-          client.storage.from(bucket).upload(path, body, {
-            contentType: file.mimeType,
-            cacheControl: CACHE_CONTROL_S,
-            upsert: false,
-            duplex: 'half',
-            // Not every Storage takes a body whose length is not said.
-            headers: { 'content-length': String(file.bytes) },
-          }),
-        );
-        if (error && toStorageError(error).kind !== 'exists') throw toStorageError(error);
-      } finally {
-        body.destroy();
-      }
-    },
+    /** The same for a file of any bucket. */
+    uploadFile: (bucket: string, path: string, file: LocalFile, options: Options = {}): Promise<void> =>
+      upload(bucket, path, { content: file.path, ...file }, options),
 
     /** The objects of one image's folder, by name; [] when it has none. */
     listImages: (folder: string, options: Options = {}) => listObjects(IMAGES_BUCKET, folder, options),

@@ -36,8 +36,8 @@ export function traceStorage(storage: Storage, tracing: Tracing): Storage {
   };
   return {
     ...storage,
-    uploadImage: (path, bytes, ...rest) =>
-      call('upload', IMAGES_BUCKET, () => storage.uploadImage(path, bytes, ...rest), { bytes: bytes.length }),
+    uploadImage: (path, image, ...rest) =>
+      call('upload', IMAGES_BUCKET, () => storage.uploadImage(path, image, ...rest), image),
     uploadFile: (bucket, path, file, options) =>
       call('upload', bucket, () => storage.uploadFile(bucket, path, file, options), { bytes: file.bytes }),
     listImages: (...args) => call('list', IMAGES_BUCKET, () => storage.listImages(...args)),

@@ -10,6 +10,7 @@ import type { FetchUrl } from './fetch-url.ts';
 import { createGemini } from './gemini.ts';
 import { observeGemini } from './gemini-metrics.ts';
 import { createHeartbeat, type Heartbeat } from './heartbeat.ts';
+import type { ImageFiles } from './image-files.ts';
 import { createJobWorker, type JobWorker } from './job-worker.ts';
 import { createMakeImage } from './make-image.ts';
 import { createProcessGeneration } from './process-generation.ts';
@@ -45,7 +46,14 @@ export function assembleWorker(
     registry,
     onStuck,
     fetchUrl,
-  }: { models: Models; registry: Registry; onStuck: () => void; fetchUrl: FetchUrl },
+    imageFiles,
+  }: {
+    models: Models;
+    registry: Registry;
+    onStuck: () => void;
+    fetchUrl: FetchUrl;
+    imageFiles: ImageFiles;
+  },
 ): WorkerParts {
   const id = uuid();
   const claims = createClaims();
@@ -64,7 +72,11 @@ export function assembleWorker(
     log,
   });
   createSlotGauges(registry, { slots: () => slots, busy: () => claims.list().length });
-  const gemini = observeGemini(createGemini(geminiOptions(config)), models, registry);
+  const gemini = observeGemini(
+    createGemini({ ...geminiOptions(config), files: imageFiles }),
+    models,
+    registry,
+  );
   const processGeneration = createProcessGeneration({
     ...connections,
     claims,
@@ -72,6 +84,7 @@ export function assembleWorker(
     makeImage: createMakeImage({
       ...connections,
       models,
+      imageFiles,
       gemini: traceGemini(gemini, tracing),
       fetchUrl: traceFetchUrl(fetchUrl, tracing),
       shrinkImage: createShrinkImage(),

@@ -4,6 +4,8 @@ import { type ImagePart, readAnswer } from './gemini-answer.ts';
 import { classifyCallError } from './gemini-error.ts';
 import { createGeminiFetch } from './gemini-fetch.ts';
 import { GenerationError } from './generation-error.ts';
+import type { AnswerFiles, ImageFiles } from './image-files.ts';
+import { type ReceivedImage, receivedInMemory } from './received-image.ts';
 
 export type ReferenceBytes = { mimeType: string; bytes: Buffer };
 
@@ -15,13 +17,16 @@ export type ImageOrder = {
   resolution: Resolution;
 };
 
+/** The image that was made. It is there until `discard`, which its taker has to call. */
+export type MadeImage = Omit<ImagePart, 'data'> & { image: ReceivedImage; discard(): Promise<void> };
+
 export type Gemini = {
   /**
    * One call, never repeated: what was billed once must not be billed again unseen.
    *
    * @throws GenerationError for what Gemini answered or did not; what `signal` aborts with when that ends it
    */
-  generateImage(order: ImageOrder, signal: AbortSignal): Promise<ImagePart>;
+  generateImage(order: ImageOrder, signal: AbortSignal): Promise<MadeImage>;
 };
 
 /**
@@ -33,13 +38,15 @@ export function createGemini(options: {
   apiKey: string;
   baseUrl: string | undefined;
   timeoutMs: number;
+  files: Pick<ImageFiles, 'open'>;
 }): Gemini {
   const client = new GoogleGenAI({
     apiKey: options.apiKey,
     // The SDK would follow GOOGLE_GENAI_USE_VERTEXAI in the environment to another API.
     vertexai: false,
-    httpOptions: { fetch: createGeminiFetch(), ...(options.baseUrl && { baseUrl: options.baseUrl }) },
+    ...(options.baseUrl && { httpOptions: { baseUrl: options.baseUrl } }),
   });
+  const fetchInto = createGeminiFetch();
 
   return {
     async generateImage(order, signal) {
@@ -51,15 +58,26 @@ export function createGemini(options: {
         timedOut = true;
         controller.abort();
       }, options.timeoutMs);
+      const files = options.files.open();
       try {
         signal.throwIfAborted();
         const answer = await client.models.generateContent({
           model: order.model.id,
           contents: [{ role: 'user', parts: partsOf(order) }],
-          config: { ...configOf(order), abortSignal: controller.signal },
+          config: {
+            ...configOf(order),
+            abortSignal: controller.signal,
+            httpOptions: { fetch: fetchInto(files) },
+          },
         });
-        return readAnswer(answer, order.model, order.model.image_usd[order.resolution] ?? 0);
+        const { data, ...part } = readAnswer(
+          answer,
+          order.model,
+          order.model.image_usd[order.resolution] ?? 0,
+        );
+        return { ...part, image: imageOf(data, files), discard: files.remove };
       } catch (error) {
+        await files.remove();
         if (signal.aborted) throw signal.reason;
         if (timedOut) throw timeoutError(options.timeoutMs, error);
         if (error instanceof GenerationError) throw error;
@@ -70,6 +88,10 @@ export function createGemini(options: {
       }
     },
   };
+}
+
+function imageOf(data: string, files: AnswerFiles): ReceivedImage {
+  return files.find(data) ?? receivedInMemory(Buffer.from(data, 'base64'));
 }
 
 function partsOf(order: ImageOrder): Part[] {

@@ -1,18 +1,16 @@
-import { createHash } from 'node:crypto';
 import sharp from 'sharp';
 import type { Warning } from '../shared/generation.ts';
 import type { Resolution } from '../shared/models.ts';
+import { HEAD_BYTES, type ReceivedImage, receivedInMemory } from './received-image.ts';
 
 const MIME_TYPES = { png: 'image/png', jpeg: 'image/jpeg', webp: 'image/webp' } as const;
 export type ImageFormat = keyof typeof MIME_TYPES;
 
-export type InspectedImage = {
-  bytes: Buffer;
+export type InspectedImage = Pick<ReceivedImage, 'content' | 'bytes' | 'sha256'> & {
   format: ImageFormat;
   mimeType: string;
   width: number;
   height: number;
-  sha256: string;
   warnings: Warning[];
 };
 
@@ -41,27 +39,26 @@ export type AskedImage = {
  *
  * @returns null when they are no PNG, JPEG or WebP that can be read, which for bytes that stay as they are means a header
  */
-export async function inspectImage(original: Buffer, asked: AskedImage): Promise<InspectedImage | null> {
+export async function inspectImage(
+  original: ReceivedImage,
+  asked: AskedImage,
+): Promise<InspectedImage | null> {
   const found = await measure(original);
   if (!found) return null;
   const wanted = isFormat(asked.format) && asked.format !== found.format ? asked.format : null;
-  const stored = wanted ? await transcode(original, wanted) : { ...found, bytes: original };
+  const stored = wanted ? await transcode(original, wanted) : { ...found, ...original };
   if (!stored) return null;
-  const { bytes, format, width, height } = stored;
+  const { content, bytes, sha256, format, width, height } = stored;
   return {
-    bytes,
-    format,
+    ...{ content, bytes, sha256, format, width, height },
     mimeType: MIME_TYPES[format],
-    width,
-    height,
-    sha256: createHash('sha256').update(bytes).digest('hex'),
     warnings: [...ratioWarnings(stored, asked.aspectRatio), ...sizeWarnings(stored, asked.resolution)],
   };
 }
 
 /** The MIME type by the bytes, and null for what is no image that a model can look at. */
 export async function sniffMimeType(bytes: Buffer): Promise<string | null> {
-  const found = await measure(bytes);
+  const found = await measure({ content: bytes, head: bytes.subarray(0, HEAD_BYTES) });
   return found && MIME_TYPES[found.format];
 }
 
@@ -72,11 +69,11 @@ type Measured = Size & { format: ImageFormat };
 const BEGINNINGS = /^(?:89504e470d0a1a0a|ffd8ff|52494646.{8}57454250)/;
 
 /** sharp refuses what has more than 268 million pixels. */
-async function measure(bytes: Buffer): Promise<Measured | null> {
+async function measure({ content, head }: Pick<ReceivedImage, 'content' | 'head'>): Promise<Measured | null> {
   // Or strangers' bytes would choose among all the decoders there are, SVG's included.
-  if (!BEGINNINGS.test(bytes.toString('hex', 0, 12))) return null;
+  if (!BEGINNINGS.test(head.toString('hex'))) return null;
   try {
-    const { format, width, height } = await sharp(bytes).metadata();
+    const { format, width, height } = await sharp(content).metadata();
     return isFormat(format) ? { format, width, height } : null;
   } catch {
     // sharp throws for bytes that are no image: that is the answer here, not a fault.
@@ -86,13 +83,13 @@ async function measure(bytes: Buffer): Promise<Measured | null> {
 
 /** The pixels of a broken image are found to be broken only now. */
 async function transcode(
-  original: Buffer,
+  { content }: Pick<ReceivedImage, 'content'>,
   format: ImageFormat,
-): Promise<(Measured & { bytes: Buffer }) | null> {
+): Promise<(Measured & ReceivedImage) | null> {
   try {
-    const image = sharp(original).autoOrient().toFormat(format);
+    const image = sharp(content).autoOrient().toFormat(format);
     const { data, info } = await image.toBuffer({ resolveWithObject: true });
-    return { bytes: data, format, width: info.width, height: info.height };
+    return { ...receivedInMemory(data), format, width: info.width, height: info.height };
   } catch {
     // As in measure: sharp's way to say that these are not the bytes of an image.
     return null;

@@ -10,10 +10,11 @@ import { type Models, RESOLUTIONS, type Resolution } from '../shared/models.ts';
 import type { Storage } from '../shared/storage.ts';
 import { findStoredImage } from './adopt-image.ts';
 import type { FetchUrl } from './fetch-url.ts';
-import type { Gemini, ImageOrder } from './gemini.ts';
+import type { Gemini, ImageOrder, MadeImage } from './gemini.ts';
 import { noImage } from './gemini-answer.ts';
 import { GenerationError } from './generation-error.ts';
 import type { Heartbeat } from './heartbeat.ts';
+import type { ImageFiles } from './image-files.ts';
 import { inspectImage } from './inspect-image.ts';
 import { fetchReferenceImages } from './reference-images.ts';
 import type { ShrinkImage } from './shrink-image.ts';
@@ -30,6 +31,7 @@ export type Progress = { callStarted: boolean; uploadPath: string | null };
 export function createMakeImage(deps: {
   storage: Storage;
   gemini: Gemini;
+  imageFiles: Pick<ImageFiles, 'checkRoom'>;
   fetchUrl: FetchUrl;
   shrinkImage: ShrinkImage;
   models: Models;
@@ -45,6 +47,7 @@ export function createMakeImage(deps: {
     }
     if (!row.call_allowed) throw noCallAllowed(row);
     const order = await prepareOrder(row);
+    await deps.imageFiles.checkRoom();
     if (!(await deps.heartbeat.mayCall())) throw notHeard();
 
     signal.throwIfAborted();
@@ -54,37 +57,44 @@ export function createMakeImage(deps: {
     const answer = await deps.gemini.generateImage(order, signal);
     const upstreamMs = Math.round(performance.now() - calledAt);
     deps.failpoint('worker.after_call', row.full_prompt);
+    try {
+      return await store(answer, order, upstreamMs);
+    } finally {
+      await answer.discard();
+    }
 
-    const image = await inspectImage(Buffer.from(answer.data, 'base64'), {
-      format: row.format,
-      aspectRatio: order.aspectRatio,
-      resolution: order.model.takes_image_size ? order.resolution : null,
-    });
-    if (!image) throw noImage('Gemini answered with an image that cannot be read.', answer);
+    async function store(answer: MadeImage, order: ImageOrder, upstreamMs: number): Promise<CompletedImage> {
+      const image = await inspectImage(answer.image, {
+        format: row.format,
+        aspectRatio: order.aspectRatio,
+        resolution: order.model.takes_image_size ? order.resolution : null,
+      });
+      if (!image) throw noImage('Gemini answered with an image that cannot be read.', answer);
 
-    const path = `${row.folder}/${row.attempt}.${image.format}`;
-    const facts = {
-      mime_type: image.mimeType,
-      width: image.width,
-      height: image.height,
-      sha256: image.sha256,
-      usage: answer.usage,
-      cost_usd: answer.costUsd,
-      upstream_ms: upstreamMs,
-      warnings: [...answer.warnings, ...image.warnings],
-    };
-    const uploadedFrom = performance.now();
-    progress.uploadPath = path;
-    await storeImage(deps, { path, bytes: image.bytes, metadata: { ...facts, model: row.model } }, signal);
-    deps.failpoint('worker.after_upload', row.full_prompt);
-    return {
-      ...facts,
-      image_url: deps.storage.imageUrl(path),
-      storage_path: path,
-      bytes: image.bytes.length,
-      upload_ms: Math.round(performance.now() - uploadedFrom),
-      billed: true,
-    };
+      const path = `${row.folder}/${row.attempt}.${image.format}`;
+      const facts = {
+        mime_type: image.mimeType,
+        width: image.width,
+        height: image.height,
+        sha256: image.sha256,
+        usage: answer.usage,
+        cost_usd: answer.costUsd,
+        upstream_ms: upstreamMs,
+        warnings: [...answer.warnings, ...image.warnings],
+      };
+      const uploadedFrom = performance.now();
+      progress.uploadPath = path;
+      await storeImage(deps, { path, ...image, metadata: { ...facts, model: row.model } }, signal);
+      deps.failpoint('worker.after_upload', row.full_prompt);
+      return {
+        ...facts,
+        image_url: deps.storage.imageUrl(path),
+        storage_path: path,
+        bytes: image.bytes,
+        upload_ms: Math.round(performance.now() - uploadedFrom),
+        billed: true,
+      };
+    }
 
     async function prepareOrder(row: ClaimedGeneration): Promise<ImageOrder> {
       const model = deps.models.byId.get(row.model);

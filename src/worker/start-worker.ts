@@ -11,6 +11,7 @@ import { listenForCancels } from './cancel-listener.ts';
 import type { Claims } from './claims.ts';
 import type { WorkerConfig } from './config.ts';
 import { createFetchUrl } from './fetch-url.ts';
+import { openImageFiles } from './image-files.ts';
 import { NEEDED_FUNCTIONS, startWorkerServer, type WorkerPhase } from './worker-server.ts';
 
 /** How long a stopping worker's last reports may take, beyond the grace for the work itself. */
@@ -36,7 +37,9 @@ export async function startWorker(
   const registry = createRegistry();
   const connections = openConnections(config, { registry, tracing, log });
   const models = createModels(config.MODELS_FILE, config.DEFAULT_MODEL);
-  const worker = assembleWorker(config, connections, log, { models, registry, onStuck, fetchUrl });
+  const imageFiles = await openImageFiles();
+  const parts = { models, registry, onStuck, fetchUrl, imageFiles };
+  const worker = assembleWorker(config, connections, log, parts);
   let phase: WorkerPhase = 'starting';
   const server = await listen(config, connections, { registry, models, phase: () => phase, log });
   const { heartbeat, reconcile, jobs } = worker;
@@ -69,6 +72,7 @@ export async function startWorker(
       phase = 'draining';
       left ??= leave(worker, connections, config.SHUTDOWN_GRACE_MS, log).finally(async () => {
         cancels.close();
+        await imageFiles.close();
         await server?.close();
       });
       return left;

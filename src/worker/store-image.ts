@@ -13,13 +13,13 @@ const LONGEST_PAUSE_MS = 10_000;
  */
 export async function storeImage(
   deps: { storage: Pick<Storage, 'uploadImage' | 'ensureBuckets'>; log: Logger },
-  image: { path: string; bytes: Buffer; metadata: ImageMetadata },
+  image: { path: string; content: Buffer | string; bytes: number; metadata: ImageMetadata },
   signal: AbortSignal,
 ): Promise<void> {
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
     signal.throwIfAborted();
     try {
-      return await deps.storage.uploadImage(image.path, image.bytes, image.metadata, { signal });
+      return await deps.storage.uploadImage(image.path, image, image.metadata, { signal });
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof StorageError)) throw error;

@@ -58,7 +58,9 @@ async function leaveBehind({ id = uuidv7(), attempt = 1, ...rest }: Died): Promi
 /** Uploads an image as an attempt does. */
 async function storeAttempt(id: string, attempt: number): Promise<void> {
   const storage = createStorage(stack.supabase, stack.supabaseUrl);
-  await storage.uploadImage(`anonymous/${id}/${attempt}.png`, await plainPicture(24, 16), {
+  const content = await plainPicture(24, 16);
+  const image = { content, bytes: content.length };
+  await storage.uploadImage(`anonymous/${id}/${attempt}.png`, image, {
     model: MODEL,
     mime_type: 'image/png',
     width: 24,

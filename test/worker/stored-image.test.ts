@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import sharp from 'sharp';
 import { v7 as uuidv7 } from 'uuid';
@@ -7,6 +10,7 @@ import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import { answerCallsOf, geminiAnswer, plainPicture } from '../support/gemini-answers.ts';
 import { createGenerations, type Generations, MODEL } from '../support/generations.ts';
 import { startTestStack, type TestStack } from '../support/test-stack.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const USAGE = {
   promptTokenCount: 100,
@@ -58,6 +62,26 @@ test('a succeeded row describes the object that its address serves', async () =>
   );
   assert.deepEqual([width, height], [1376, 768]);
   assert.deepEqual([row.warnings, row.error, row.error_code], [[], null, null]);
+});
+
+test('a large image is stored byte by byte, and nothing of it stays with the worker', async () => {
+  const id = await generations.submit('[[sim:bytes=6000000]]');
+  const broken = await generations.submit('[[sim:bytes=6000000; fault=reset-mid-body,truncated-json,ok]]');
+
+  const row = await generations.waitForEnd(id);
+  await generations.waitForEnd(broken);
+
+  const bytes = Buffer.from(await (await fetch(row.image_url ?? '')).arrayBuffer());
+  assert.deepEqual(
+    [row.bytes, row.bytes, row.sha256],
+    [6_000_000, bytes.length, createHash('sha256').update(bytes).digest('hex')],
+  );
+  const own = (name: string) => name.startsWith('darkroom-image-') && name.includes(`-${process.pid}-`);
+  const folders = readdirSync(tmpdir()).filter(own);
+  assert.equal(folders.length, 1);
+  await waitFor('the files to be gone', async () =>
+    folders.every((name) => readdirSync(join(tmpdir(), name)).length === 0),
+  );
 });
 
 test('a row of no user is stored under anonymous', async () => {
