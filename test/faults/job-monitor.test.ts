@@ -12,6 +12,8 @@ async function releaseInOneMoment({ base }: FaultStack): Promise<Job[]> {
     create function public.release_in_one_moment() returns jsonb language plpgsql as $$
     declare v_answer jsonb;
     begin
+      -- That of release_generations, which answers nothing while another release has it.
+      perform pg_advisory_xact_lock(727001, 1);
       insert into public.workers (id, host, concurrency) select gen_random_uuid(), 'gone', 4 from generate_series(1, 5);
       v_answer := public.release_generations();
       delete from public.workers;
