@@ -1,0 +1,95 @@
+/** The floor of the API: the same Express app, validating and answering, without Postgres and Redis behind it. */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createApp } from '../../src/api/app.ts';
+import { createIdentifyCaller } from '../../src/api/caller.ts';
+import { createHttpMetrics } from '../../src/api/http-metrics.ts';
+import { createUploadSlots } from '../../src/api/upload-slots.ts';
+import { createVerifyToken } from '../../src/api/verify-token.ts';
+import type { Generation, NewGeneration } from '../../src/shared/generation.ts';
+import { createLogger } from '../../src/shared/logger.ts';
+import { createRegistry } from '../../src/shared/metrics/registry.ts';
+import { createModels, modelsConfig } from '../../src/shared/models.ts';
+import type { JobQueue } from '../../src/shared/queue.ts';
+import type { Storage } from '../../src/shared/storage.ts';
+import type { Store } from '../../src/shared/store.ts';
+import { NO_TRACING } from '../../src/shared/tracing.ts';
+
+const { SUPABASE_URL = '', SUPABASE_SERVICE_ROLE_KEY = '', SUPABASE_JWT_SECRET = '' } = process.env;
+const log = createLogger('api', 'info');
+const rows = new Map<string, Generation>();
+
+const app = createApp({
+  store: { getGeneration: async (id: string) => rows.get(id) ?? null } as unknown as Store,
+  submit: async (item) => {
+    const row = pendingRow(item);
+    // One is enough to be read again; all of them would be a memory benchmark.
+    if (rows.size === 0) rows.set(row.id, row);
+    return { ...row, asked_id: row.id, outcome: 'created' };
+  },
+  release: { request: () => undefined, idle: async () => undefined, stop: () => undefined },
+  readQueue: async () => ({ slots: 8, released: 0, processing: 0, lanes: [], durations: [] }),
+  changes: {
+    watch: () => {
+      throw new Error('The floor keeps nobody waiting.');
+    },
+    close: () => undefined,
+  },
+  storage: {} as Storage,
+  queue: {} as JobQueue,
+  models: createModels(modelsConfig.MODELS_FILE.parse(undefined), undefined),
+  identify: createIdentifyCaller({
+    verifyToken: createVerifyToken({
+      issuer: `${SUPABASE_URL}/auth/v1`,
+      secret: SUPABASE_JWT_SECRET,
+      jwksUrl: `${SUPABASE_URL}/auth/v1/.well-known/jwks.json`,
+    }),
+    findApiKey: async () => Promise.reject(new Error('The floor has no API keys.')),
+    serviceKey: SUPABASE_SERVICE_ROLE_KEY,
+  }),
+  rateLimit: [],
+  withUploadSlot: createUploadSlots(1),
+  anonymousAccess: false,
+  corsOrigins: [],
+  trustedProxies: 0,
+  checkDependencies: async () => ({ database: 'up', redis: 'up', storage: 'up' }),
+  observeRequests: createHttpMetrics(createRegistry()),
+  metricsPage: { contentType: 'text/plain', read: async () => '' },
+  metricsToken: undefined,
+  leaving: new AbortController().signal,
+  tracing: NO_TRACING,
+  log,
+});
+
+const server = createServer(app);
+server.listen(0, '127.0.0.1', () => {
+  log.info({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }, 'api.started');
+});
+
+function pendingRow(item: NewGeneration): Generation {
+  return {
+    ...item,
+    status: 'pending',
+    status_sequence: 1,
+    image_url: null,
+    reference_images_count: item.reference_images.length,
+    ...{ attempt: 0, failures: 0, billable_calls: 0 },
+    ...{ mime_type: null, width: null, height: null, bytes: null, sha256: null, storage_path: null },
+    ...{
+      warnings: [],
+      error: null,
+      batch_id: null,
+      custom_id: null,
+      usage: null,
+      timings: null,
+      cost_usd: null,
+    },
+    parent_id: null,
+    root_id: item.id,
+    created_at: new Date().toISOString(),
+    ...{ started_at: null, completed_at: null, cancel_requested_at: null, deleted_at: null },
+    deadline_at: new Date(Date.now() + item.deadline_seconds * 1_000).toISOString(),
+    lane_place: 1,
+    released_place: null,
+  };
+}
