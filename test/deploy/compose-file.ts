@@ -5,6 +5,9 @@ import { z } from 'zod';
 const serviceSchema = z.object({
   image: z.string(),
   build: z.object({ context: z.string(), target: z.string() }).optional(),
+  command: z.array(z.string()).optional(),
+  user: z.string().optional(),
+  tmpfs: z.array(z.string()).default([]),
   environment: z.record(z.string(), z.union([z.string(), z.number()])).default({}),
   ports: z.array(z.string()).default([]),
   volumes: z.array(z.string()).default([]),

@@ -1,21 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createClient, type SupabaseClient } from '@supabase/supabase-js';
 import pg from 'pg';
-import { type GatewayOptions, startGateway } from '../../src/local/gateway/start-gateway.ts';
-import { createSupabaseKeys } from '../../src/local/gateway-keys.ts';
-import { prepareSupabaseDatabase } from '../../src/local/supabase-schema.ts';
-import { createTestDatabase } from './postgres.ts';
+import { removeBuckets } from './empty-supabase.ts';
+import type { GivenSupabase } from './test-environment.ts';
+import { startTestSupabase } from './test-supabase.ts';
 
 /** A Supabase to hold to the contract, and a way to its database that does not go through it. */
-export interface ContractTarget {
-  url: string;
-  anonKey: string;
-  serviceRoleKey: string;
-  jwtSecret: string;
-  databaseUrl: string;
+export interface ContractTarget extends GivenSupabase {
   /** A connection of the database's owner. */
   admin: pg.Client;
   /** supabase-js as the server uses it. */
@@ -41,40 +32,33 @@ export interface PlainAnswer {
   text: string;
 }
 
-/** Starts the embedded gateway on a database and a folder of its own. */
+/** The embedded gateway, with a database and a folder of its own; or the Supabase that the run is on. */
 export async function startContractTarget(
-  options: Pick<GatewayOptions, 'acquireTimeoutMs'> = {},
+  options: {
+    /** Of the embedded gateway only. */
+    acquireTimeoutMs?: number;
+  } = {},
 ): Promise<ContractTarget> {
-  const jwtSecret = randomBytes(32).toString('hex');
-  const database = await createTestDatabase({ migrated: false });
-  const admin = new pg.Client({ connectionString: database.url });
-  await admin.connect();
-  await prepareSupabaseDatabase(admin);
-  const storageDir = await mkdtemp(join(tmpdir(), 'darkroom-storage-'));
-  const gateway = await startGateway({
-    databaseUrl: database.url,
-    storageDir,
-    jwtSecret,
-    host: '127.0.0.1',
-    port: 0,
-    ...options,
+  const { stop, ...supabase } = await startTestSupabase({
+    migrated: false,
+    gateway: options.acquireTimeoutMs === undefined ? undefined : options,
   });
-  const keys = await createSupabaseKeys(jwtSecret);
-  const calls = createCalls({ url: gateway.url, key: keys.serviceRoleKey, admin });
+  const { url, serviceRoleKey, anonKey } = supabase;
+  const admin = new pg.Client({ connectionString: supabase.databaseUrl });
+  await admin.connect();
+  const calls = createCalls({ url, key: serviceRoleKey, admin });
+  const service = createClient(url, serviceRoleKey, { auth: { persistSession: false } });
   return {
     ...calls,
-    ...keys,
-    url: gateway.url,
-    jwtSecret,
-    databaseUrl: database.url,
+    ...supabase,
     admin,
-    service: createClient(gateway.url, keys.serviceRoleKey, { auth: { persistSession: false } }),
-    anon: createClient(gateway.url, keys.anonKey, { auth: { persistSession: false } }),
+    service,
+    anon: createClient(url, anonKey, { auth: { persistSession: false } }),
     async close() {
-      await gateway.close();
+      await removeBuckets(service.storage, calls.name(''));
+      await removeNamed(admin, calls.name(''));
       await admin.end();
-      await database.drop();
-      await rm(storageDir, { recursive: true });
+      await stop();
     },
   };
 }
@@ -112,4 +96,25 @@ function createCalls({ url, key, admin }: { url: string; key: string; admin: pg.
         headers: { authorization, apikey: key, ...init.headers },
       }),
   };
+}
+
+/** The functions, tables, sequences and types whose names begin like this. */
+async function removeNamed(admin: pg.Client, beginning: string): Promise<void> {
+  await admin.query(`
+    do $$
+    declare v_drop text;
+    begin
+      for v_drop in
+        select format('drop routine if exists %s cascade', p.oid::regprocedure) from pg_catalog.pg_proc p
+        where p.pronamespace = 'public'::regnamespace and starts_with(p.proname, '${beginning}')
+        union all
+        select format('drop %s if exists public.%I cascade',
+          case c.relkind when 'S' then 'sequence' when 'c' then 'type' when 'v' then 'view' else 'table' end, c.relname)
+        from pg_catalog.pg_class c
+        where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'S', 'c', 'v')
+          and starts_with(c.relname, '${beginning}')
+      loop
+        execute v_drop;
+      end loop;
+    end $$`);
 }

@@ -1,21 +1,16 @@
-import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createClient, type SupabaseClient } from '@supabase/supabase-js';
 import { SignJWT } from 'jose';
 import pg from 'pg';
 import { apiConfig } from '../../src/api/config.ts';
 import { startApi } from '../../src/api/start-api.ts';
-import { type GatewayOptions, startGateway } from '../../src/local/gateway/start-gateway.ts';
-import { createSupabaseKeys } from '../../src/local/gateway-keys.ts';
 import { type GeminiSimulator, startGeminiSimulator } from '../../src/local/gemini/simulator.ts';
 import { createLogger, type Logger } from '../../src/shared/logger.ts';
 import { workerConfig } from '../../src/worker/config.ts';
 import type { FetchUrl } from '../../src/worker/fetch-url.ts';
 import { startWorker } from '../../src/worker/start-worker.ts';
-import { createTestDatabase, type TestDatabase } from './postgres.ts';
+import { startTestSupabase, type TestSupabaseOptions } from './test-supabase.ts';
 
 export type Env = Record<string, string>;
 export type Running = { stop(): Promise<void> };
@@ -54,37 +49,22 @@ export type TestStack = {
   stop(): Promise<void>;
 };
 
-export type StackOptions = {
-  leaseSeconds?: number;
-  /** Instead of one on the server that `script/test` started. It may go away and come back. */
-  database?: TestDatabase;
-  gateway?: Pick<GatewayOptions, 'poolSize' | 'acquireTimeoutMs'>;
-};
+export type StackOptions = Omit<TestSupabaseOptions, 'migrated'> & { leaseSeconds?: number };
 
 export async function startTestStack(options: StackOptions = {}): Promise<TestStack> {
-  const jwtSecret = randomBytes(32).toString('hex');
-  const database = options.database ?? (await createTestDatabase({ migrated: true }));
-  const owner = new pg.Pool({ connectionString: database.url, max: 4, application_name: 'test' });
+  const supabase = await startTestSupabase(options);
+  const { url: supabaseUrl, serviceRoleKey, anonKey, jwtSecret } = supabase;
+  const owner = new pg.Pool({ connectionString: supabase.databaseUrl, max: 4, application_name: 'test' });
   // Dropping the database, or killing its server, ends connections, which is no fault.
   owner.on('error', () => undefined);
   await owner.query(`update public.settings set lease = make_interval(secs => $1)`, [
     options.leaseSeconds ?? 3,
   ]);
-  const storageDir = await mkdtemp(join(tmpdir(), 'darkroom-storage-'));
-  const gateway = await startGateway({
-    ...options.gateway,
-    databaseUrl: database.url,
-    storageDir,
-    jwtSecret,
-    host: '127.0.0.1',
-    port: 0,
-  });
   const gemini = await startGeminiSimulator({ host: '127.0.0.1', port: 0 });
-  const { serviceRoleKey, anonKey } = await createSupabaseKeys(jwtSecret);
   const running: Running[] = [];
 
   const env: Env = {
-    SUPABASE_URL: gateway.url,
+    SUPABASE_URL: supabaseUrl,
     SUPABASE_SERVICE_ROLE_KEY: serviceRoleKey,
     SUPABASE_JWT_SECRET: jwtSecret,
     REDIS_URL: requiredEnv('TEST_REDIS_URL'),
@@ -110,7 +90,7 @@ export async function startTestStack(options: StackOptions = {}): Promise<TestSt
     new SignJWT({ role: 'authenticated', ...claims })
       .setProtectedHeader({ alg: 'HS256' })
       .setAudience('authenticated')
-      .setIssuer(`${gateway.url}/auth/v1`)
+      .setIssuer(`${supabaseUrl}/auth/v1`)
       .setIssuedAt()
       .setExpirationTime(expiresIn)
       .sign(new TextEncoder().encode(jwtSecret));
@@ -121,11 +101,11 @@ export async function startTestStack(options: StackOptions = {}): Promise<TestSt
 
   return {
     env,
-    supabaseUrl: gateway.url,
+    supabaseUrl,
     serviceRoleKey,
     anonKey,
     gemini,
-    supabase: createClient(gateway.url, serviceRoleKey, { auth: { persistSession: false } }),
+    supabase: createClient(supabaseUrl, serviceRoleKey, { auth: { persistSession: false } }),
     signToken,
     async sql(statement, params = []) {
       return (await whileAway(() => owner.query(statement, params))).rows;
@@ -156,10 +136,8 @@ export async function startTestStack(options: StackOptions = {}): Promise<TestSt
     async stop() {
       for (const one of running.toReversed()) await one.stop();
       await gemini.close();
-      await gateway.close();
       await owner.end();
-      await database.drop();
-      await rm(storageDir, { recursive: true, force: true });
+      await supabase.stop();
     },
   };
 }
