@@ -1,6 +1,6 @@
 # One image for all processes: `api`, `worker` and `migrate` are its commands. Node runs the TypeScript as it is, so
 # nothing is built. It needs to write below /tmp only: run it with a read-only root and a tmpfs there (uploads on their
-# way to Storage: allow 512 MB for the API, 64 MB for a worker).
+# way to Storage: allow 512 MB for the API; large images on theirs from Gemini: 768 MB for a worker).
 #
 #   docker build -t darkroom .
 #   docker run --read-only --tmpfs /tmp --env-file .env -p 127.0.0.1:8080:8080 darkroom api
