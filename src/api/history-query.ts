@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { STATUSES } from '../shared/generation.ts';
+import type { FieldError } from './api-error.ts';
 import { cursor } from './cursor.ts';
 import { LIMITS, storableText } from './generate-request.ts';
-import { validationFailed } from './validation.ts';
 
 /** Deeper than this, a page is asked for by its cursor. */
 const DEEPEST_OFFSET = 10_000;
@@ -46,23 +46,29 @@ export const historyQuery = z.strictObject({
   q: storableText.trim().min(1).max(200).optional(),
 });
 
-/** Takes the filters `metadata.<key>=<value>` out of a query. @throws ApiError validation_failed */
+/**
+ * Takes the filters `metadata.<key>=<value>` out of a query. `errors` names those that are none, to be told with what is
+ * wrong with the rest.
+ */
 export function readMetadataFilter(query: Record<string, unknown>): {
   metadata: Record<string, string> | null;
   rest: Record<string, unknown>;
+  errors: FieldError[];
 } {
   const [own, rest] = [new Map<string, string>(), new Map<string, unknown>()];
+  const errors: FieldError[] = [];
   for (const [name, value] of Object.entries(query)) {
     if (!name.startsWith(METADATA)) rest.set(name, value);
     else {
       const text = storableText.max(500).safeParse(value);
       const key = storableText.min(1).max(64).safeParse(name.slice(METADATA.length));
-      if (!text.success || !key.success) {
+      if (text.success && key.success) own.set(key.data, text.data);
+      else {
         const detail = 'is no key of metadata with one text';
-        throw validationFailed([{ pointer: `?${name}`, code: 'invalid_format', detail }]);
+        errors.push({ pointer: `?${name}`, code: 'invalid_format', detail });
       }
-      own.set(key.data, text.data);
     }
   }
-  return { metadata: own.size > 0 ? Object.fromEntries(own) : null, rest: Object.fromEntries(rest) };
+  const metadata = own.size > 0 ? Object.fromEntries(own) : null;
+  return { metadata, rest: Object.fromEntries(rest), errors };
 }

@@ -25,8 +25,8 @@ export function createHistoryRoute(deps: {
     if (caller.kind === 'anonymous' && !deps.anonymousAccess) {
       throw unauthorized('History is for callers who sign in.');
     }
-    const { metadata, rest } = readMetadataFilter(req.query as Record<string, unknown>);
-    const query = parseQuery(historyQuery, rest);
+    const { metadata, rest, errors } = readMetadataFilter(req.query as Record<string, unknown>);
+    const query = parseQuery(historyQuery, rest, { more: errors });
     if (query.user_id !== undefined && !caller.scope.admin) {
       throw new ApiError('forbidden', 'Only an admin may ask for the images of a user.');
     }

@@ -12,11 +12,21 @@ export function readBody<Schema extends z.ZodType>(
   return { data: null, errors: toFieldErrors(parsed.error, pointerOf) };
 }
 
-/** The query as its schema reads it. @throws ApiError validation_failed that names every bad field as `?name` */
-export function parseQuery<Schema extends z.ZodType>(schema: Schema, query: unknown): z.output<Schema> {
+/**
+ * The query as its schema reads it.
+ *
+ * @param more errors of what the schema does not read, to be told with them
+ * @throws ApiError validation_failed that names every bad field as `?name`
+ */
+export function parseQuery<Schema extends z.ZodType>(
+  schema: Schema,
+  query: unknown,
+  { more = [] }: { more?: FieldError[] } = {},
+): z.output<Schema> {
   const parsed = schema.safeParse(query, { reportInput: true });
-  if (parsed.success) return parsed.data;
-  throw validationFailed(toFieldErrors(parsed.error, ([name]) => `?${String(name)}`));
+  const errors = parsed.success ? [] : toFieldErrors(parsed.error, ([name]) => `?${String(name)}`);
+  if (parsed.success && more.length === 0) return parsed.data;
+  throw validationFailed([...errors, ...more]);
 }
 
 export function validationFailed(errors: FieldError[]): ApiError {

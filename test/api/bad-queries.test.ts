@@ -77,6 +77,13 @@ describe('a query parameter with a value that it does not take', () => {
       '?status',
     ]);
   });
+
+  it('is told beside filters of metadata that are none', async () => {
+    const answer = await api.history('?metadata.=x&limit=0&metadata.row=1&metadata.row=2&metadata.ok=1');
+
+    assertProblem(answer, 422, 'validation_failed');
+    assert.deepEqual(pointersOf(answer), ['?limit', '?metadata.', '?metadata.row']);
+  });
 });
 
 describe('a query parameter that is not there', () => {
