@@ -33,10 +33,10 @@ const metadata = z
   .pipe(
     z
       .record(storableText.min(1).max(64), storableText.max(500))
-      .refine(
-        (fields) => Object.keys(fields).length <= LIMITS.metadata_keys,
-        `has more than ${LIMITS.metadata_keys} keys`,
-      )
+      .refine((fields) => Object.keys(fields).length <= LIMITS.metadata_keys, {
+        error: `has more than ${LIMITS.metadata_keys} keys`,
+        params: { code: 'too_big' },
+      })
       .meta({
         maxProperties: LIMITS.metadata_keys,
         description: 'Your own strings; history filters by them.',
@@ -47,11 +47,11 @@ const metadata = z
 /** The body of `POST /ai/generate`. Null means not given, everywhere. */
 export const generateRequest = z.strictObject({
   prompt: storableText
-    .refine((prompt) => prompt.trim() !== '', 'is empty')
-    .refine(
-      (prompt) => [...prompt.trim()].length <= LIMITS.prompt_characters,
-      `is longer than ${LIMITS.prompt_characters} characters`,
-    )
+    .refine((prompt) => prompt.trim() !== '', { error: 'is empty', params: { code: 'too_small' } })
+    .refine((prompt) => [...prompt.trim()].length <= LIMITS.prompt_characters, {
+      error: `is longer than ${LIMITS.prompt_characters} characters`,
+      params: { code: 'too_big' },
+    })
     .meta({
       description: `At most ${LIMITS.prompt_characters} characters, white space around them not counted.`,
     }),

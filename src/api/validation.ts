@@ -47,11 +47,17 @@ function toFieldErrors(error: z.ZodError, toPointer: (path: PropertyKey[]) => st
     return [
       {
         pointer: toPointer(issue.path),
-        code: missing ? 'required' : issue.code,
+        code: missing ? 'required' : codeOf(issue),
         detail: missing ? 'This field is required.' : issue.message,
       },
     ];
   });
+}
+
+/** zod calls whatever its own checks do not know `custom`, which tells a client nothing; such a check may name a code. */
+function codeOf(issue: z.core.$ZodIssue): string {
+  if (issue.code !== 'custom') return issue.code;
+  return typeof issue.params?.code === 'string' ? issue.params.code : 'invalid_value';
 }
 
 /** RFC 6901. */

@@ -107,6 +107,25 @@ describe('a field with a value that it does not take', () => {
     });
   }
 
+  const codes: [code: string, fields: object][] = [
+    ['too_small', { prompt: ' ' }],
+    ['too_big', { prompt: 'x'.repeat(10_001) }],
+    ['too_big', { style: 'x'.repeat(101) }],
+    ['too_big', { metadata: Object.fromEntries(Array.from({ length: 51 }, (_, n) => [n, ''])) }],
+    ['invalid_value', { quality: 'best' }],
+    ['invalid_value', { reference_images: ['no/such/bucket'] }],
+  ];
+  for (const [code, fields] of codes) {
+    it(`is ${code}: ${JSON.stringify(fields).slice(0, 40)}`, async () => {
+      const answer = await api.generate({ prompt: 'A fox', ...fields });
+
+      assert.deepEqual(
+        answer.body.errors.map((error: { code: string }) => error.code),
+        [code],
+      );
+    });
+  }
+
   it('is told beside all the others, in one answer', async () => {
     const before = await countWritten(stack);
 
