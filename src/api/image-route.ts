@@ -68,7 +68,7 @@ export function createImageRoute(deps: {
       seconds > 0 && !isThere(row)
         ? mustBeThere(await deps.waitForImage(row, { caller, seconds, isThere, signal: goneSignal(res) }))
         : row;
-    if (isKnown(req, etagOf(current))) return sendNotModified(res, current);
+    if (isKnown(req, etagOf(current))) return sendNotModified(res, current, deps.readQueue);
     await sendRecord(res, current, deps.readQueue);
   };
 

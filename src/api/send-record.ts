@@ -14,9 +14,9 @@ export async function sendRecord(res: Response, row: Generation, readQueue: Read
   res.json(record);
 }
 
-/** 304: the client has the record as it is, but for its place in the queue. */
-export function sendNotModified(res: Response, row: Generation): void {
-  describe(res, row, null);
+/** 304: the client has the record as it is, but for its place in the queue, which still says when to ask again. */
+export async function sendNotModified(res: Response, row: Generation, readQueue: ReadQueue): Promise<void> {
+  describe(res, row, await etaOf(row, readQueue));
   res.status(304).end();
 }
 
@@ -27,8 +27,12 @@ function describe(res: Response, row: Generation, etaSeconds: number | null): vo
 
 /** Seconds after which it is worth asking again for an unfinished image. */
 export async function pollHintOf(row: Generation, readQueue: ReadQueue): Promise<number> {
+  return pollHintSeconds(await etaOf(row, readQueue));
+}
+
+async function etaOf(row: Generation, readQueue: ReadQueue): Promise<number | null> {
   const [record] = await toRecords([row], readQueue);
-  return pollHintSeconds(record?.eta_seconds ?? null);
+  return record?.eta_seconds ?? null;
 }
 
 /** Rows as records. The queue is looked at only for those that still stand in it. */

@@ -44,6 +44,15 @@ function readOnce(url: string, token: string, ids: string[]): Promise<Placed[]> 
   );
 }
 
+/** With one slot; images of the kind that waits took ten seconds lately. */
+async function addWorker(): Promise<void> {
+  await stack.sql("select public.beat_worker($1, 'host', 1, '[]')", [randomUUID()]);
+  await stack.sql(`
+    insert into public.generated_images (prompt, full_prompt, image_url, model, resolution, started_at, completed_at, root_id)
+    select 'p', 'p', 'u', model, resolution, now() - interval '10 seconds', now(), gen_random_uuid()
+    from public.generated_images where status = 'pending' limit 1`);
+}
+
 it('tells every caller a place in the fair order, and when the image can be expected', async () => {
   const heavy = await stack.createUser();
   const light = await stack.createUser();
@@ -57,12 +66,7 @@ it('tells every caller a place in the fair order, and when the image can be expe
     ['no_worker_online'],
   );
 
-  // One worker with one slot; images of this kind took ten seconds lately.
-  await stack.sql("select public.beat_worker($1, 'host', 1, '[]')", [randomUUID()]);
-  await stack.sql(`
-    insert into public.generated_images (prompt, full_prompt, image_url, model, resolution, started_at, completed_at, root_id)
-    select 'p', 'p', 'u', model, resolution, now() - interval '10 seconds', now(), gen_random_uuid()
-    from public.generated_images where status = 'pending' limit 1`);
+  await addWorker();
 
   const ofHeavy = await readPlaces(heavy.token, heavyIds);
   const ofLight = await readPlaces(light.token, lightIds);
@@ -85,4 +89,23 @@ it('tells every caller a place in the fair order, and when the image can be expe
     etas,
     etas.toSorted((a, b) => a - b),
   );
+});
+
+it('tells whoever has the record already as well when it is worth asking again', async () => {
+  const caller = await stack.createUser();
+  const ids = [];
+  for (let n = 0; n < 5; n++) ids.push(await submit(caller.token));
+  await addWorker();
+  const headers = { authorization: `Bearer ${caller.token}` };
+  const address = `${apiUrl}/ai/generated-images/${ids[4]}`;
+  const hintOf = (answer: Response) => Number(answer.headers.get('retry-after'));
+  let read = await fetch(address, { headers });
+  // Until the API has read the queue with the worker in it.
+  while (hintOf(read) === 1) read = await fetch(address, { headers });
+
+  const etag = read.headers.get('etag') ?? '';
+  const known = await fetch(address, { headers: { ...headers, 'if-none-match': etag } });
+
+  assert.deepEqual([read.status, known.status], [200, 304]);
+  assert.equal(hintOf(known), hintOf(read));
 });
