@@ -55,12 +55,23 @@ export function createRegenerateRoute(deps: {
     });
   };
 
+  const readChanges: RequestHandler = (req, res, next) => {
+    if (hasBody(req)) return deps.jsonBody(req, res, next);
+    req.body = {};
+    next();
+  };
+
   const router = Router();
   router
     .route(`${IMAGES_PATH}/:id/regenerate`)
-    .post(deps.jsonBody, regenerate)
+    .post(readChanges, regenerate)
     .all(answerMethodNotAllowed('POST'));
   return router;
+}
+
+/** Whether anything is sent, of whatever type (RFC 9112, 6.3). Nothing changes nothing. */
+function hasBody({ headers }: Request): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
 /** What of the image stays as it is: all of its content, its reference images, or nothing. */

@@ -73,6 +73,23 @@ describe('an image made again', () => {
     );
   });
 
+  it('needs no body when nothing is to change', async () => {
+    const parent = await api.submit({ style: 'anime' });
+    const path = `${IMAGES}/${parent.id}/regenerate`;
+
+    const [none, empty] = [
+      await api.send('POST', path),
+      await api.send('POST', path, { body: '', headers: { 'content-type': 'application/json' } }),
+    ];
+
+    for (const answer of [none, empty]) {
+      assert.equal(answer.status, 202, answer.text);
+      assert.deepEqual(pick(answer.body, SETTINGS), pick(parent, SETTINGS));
+    }
+    const form = await api.send('POST', path, { body: new URLSearchParams({ style: 'anime' }) });
+    assertProblem(form, 415, 'unsupported_media_type');
+  });
+
   it('has the prompt to the letter, whatever became of its dataset', async () => {
     const datasetId = await addDataset('Coffee Co.');
     const parent = await api.submit({ dataset_id: datasetId });

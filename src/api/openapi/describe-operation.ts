@@ -26,7 +26,7 @@ export function describeOperation(operation: Operation, tag: string): ZodOpenApi
     },
     ...(body && {
       requestBody: {
-        required: true,
+        required: !body.isOptional,
         content: { 'application/json': { schema: body.schema, example: body.example } },
       },
     }),

@@ -60,14 +60,16 @@ export const generation: Resource = {
       operationId: 'regenerateImage',
       summary: 'Make an image again',
       description:
-        'A new image of the stored request, with what the body changes. As long as what is to be drawn stays the same ' +
-        '(`prompt`, `style`, `dataset_id`, `reference_images`), the prompt is the stored one to the letter.',
+        'A new image of the stored request, with what the body changes, if there is one. As long as what is to be ' +
+        'drawn stays the same (`prompt`, `style`, `dataset_id`, `reference_images`), the prompt is the stored one ' +
+        'to the letter.',
       access: 'anonymous or any',
       pathParams: imagePath,
       headers: SUBMIT_HEADERS,
       body: {
         schema: generateRequest.partial().meta({ id: 'RegenerateRequest' }),
         example: { quality: 'high' },
+        isOptional: true,
       },
       answers: {
         200: {

@@ -35,7 +35,7 @@ export type Operation = {
   pathParams?: z.ZodObject;
   query?: z.ZodObject;
   headers?: RequestHeader[];
-  body?: { schema: z.ZodType; example: unknown };
+  body?: { schema: z.ZodType; example: unknown; isOptional?: boolean };
   /** A multipart form with one file, or with several, in this field. */
   form?: { field: string; many: boolean };
   answers: Record<number, Answer>;
