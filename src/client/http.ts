@@ -53,17 +53,30 @@ export function createSend(options: {
 
   return async (method, path, call = {}) => {
     const giveUpAt = Date.now() + (call.retryForMs ?? RETRY_FOR_MS);
+    let mayBeDone = false;
     for (let tries = 0; ; tries++) {
       try {
         return await sendOnce(method, path, call);
       } catch (error) {
         call.signal?.throwIfAborted();
+        if (mayBeDone && isGone(method, error)) return { status: 204, headers: new Headers(), body: null };
+        mayBeDone ||= !isRefusal(error);
         const pause = pauseBefore(error, tries);
         if (pause === null || Date.now() + pause > giveUpAt) throw error;
         await sleep(pause, call.signal);
       }
     }
   };
+}
+
+/** Nothing was done. A broken connection, and whoever answers 5xx, leaves that open. */
+function isRefusal(error: unknown): error is DarkroomError {
+  return error instanceof DarkroomError && error.status < 500;
+}
+
+/** A DELETE whose answer was lost finds nothing any more when it is repeated: that is what was asked for. */
+function isGone(method: string, error: unknown): boolean {
+  return method === 'DELETE' && isRefusal(error) && error.status === 404;
 }
 
 /** Milliseconds until the next try; null for what would only be refused again. */

@@ -152,6 +152,19 @@ describe('a client whose connection breaks', () => {
     await proxy.close();
   });
 
+  it('has deleted what is no longer there when it asks again', async () => {
+    const proxy = await startFaultProxy(url);
+    const shaky = createDarkroomClient({ baseUrl: proxy.url, token });
+    const { id } = await client.datasets.create({ name: 'Coffee' });
+    proxy.decide(firstTimes(1, ({ method }) => method === 'DELETE', 'lose'));
+
+    await shaky.datasets.delete(id);
+
+    assert.equal(proxy.requests.length, 2);
+    assert.equal((await refusalOf(shaky.datasets.delete(id))).code, 'not_found');
+    await proxy.close();
+  });
+
   it('goes on waiting where it was', async () => {
     const proxy = await startFaultProxy(url);
     const shaky = createDarkroomClient({ baseUrl: proxy.url, token });
