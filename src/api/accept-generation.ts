@@ -11,6 +11,8 @@ export const UNKNOWN_DATASET = {
   detail: 'There is no such dataset.',
 } satisfies FieldError;
 
+const QUEUE_FULL =
+  'The policy "pending" is exhausted: as many of your images are waiting as may. Nothing was accepted.';
 /** By then workers have taken some of what waits. */
 const QUEUE_FULL_RETRY_S = 30;
 
@@ -27,9 +29,7 @@ export async function acceptGeneration(submit: Submit, item: NewGeneration): Pro
     case 'gone':
       throw new ApiError('gone', 'The image that this Idempotency-Key made was deleted.');
     case 'queue_full':
-      throw new ApiError('queue_full', 'As many of your images are waiting as may. Nothing was accepted.', {
-        retryAfterSeconds: QUEUE_FULL_RETRY_S,
-      });
+      throw new ApiError('queue_full', QUEUE_FULL, { retryAfterSeconds: QUEUE_FULL_RETRY_S });
     case 'key_reused':
       throw new ApiError('idempotency_key_reused', 'This Idempotency-Key was used for another request.');
     default:

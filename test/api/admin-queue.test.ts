@@ -142,6 +142,7 @@ describe('limits', () => {
     await send('PATCH', '/admin/limits', { max_pending: 20_000 });
 
     assertProblem(refused, 429, 'queue_full');
+    assert.match(refused.body.detail, /policy "pending"/);
   });
 
   it('refuse what is none, every bad one at once, and change nothing', async () => {
