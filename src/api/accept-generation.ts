@@ -27,7 +27,7 @@ export async function acceptGeneration(submit: Submit, item: NewGeneration): Pro
   });
   switch (submitted.outcome) {
     case 'gone':
-      throw new ApiError('gone', 'The image that this Idempotency-Key made was deleted.');
+      throw keyIsGone();
     case 'queue_full':
       throw new ApiError('queue_full', QUEUE_FULL, { retryAfterSeconds: QUEUE_FULL_RETRY_S });
     case 'key_reused':
@@ -36,6 +36,8 @@ export async function acceptGeneration(submit: Submit, item: NewGeneration): Pro
       return submitted;
   }
 }
+
+export const keyIsGone = () => new ApiError('gone', 'The image that this Idempotency-Key made was deleted.');
 
 /** The dataset or the user may have gone since it was looked up; the foreign key is what knows. */
 function explainRefusal(error: unknown, item: NewGeneration): unknown {

@@ -1,5 +1,5 @@
 import type { Request, Response } from 'express';
-import type { NewGeneration } from '../shared/generation.ts';
+import type { Generation, NewGeneration } from '../shared/generation.ts';
 import type { Release } from '../shared/release.ts';
 import { acceptGeneration } from './accept-generation.ts';
 import type { Caller } from './caller.ts';
@@ -10,11 +10,12 @@ import { sendRecord } from './send-record.ts';
 import type { Submit } from './submitter.ts';
 import type { WaitForImage } from './wait-for-image.ts';
 
+/** `made`: what was accepted before, which is answered as it is by now. */
 export type AnswerAccepted = (
   req: Request,
   res: Response,
   caller: Caller,
-  item: NewGeneration,
+  asked: { item: NewGeneration } | { made: Generation },
 ) => Promise<void>;
 
 /**
@@ -29,11 +30,15 @@ export function createAnswerAccepted(deps: {
   readQueue: ReadQueue;
 }): AnswerAccepted {
   const isThere = (row: Parameters<typeof isActive>[0]) => !isActive(row);
-  return async (req, res, caller, item) => {
-    // The queue as it was before: later, what is released of it may be this very image, which would count twice.
-    const queueBefore = deps.readQueue();
+  const accept = async (item: NewGeneration): Promise<Generation> => {
     const accepted = await acceptGeneration(deps.submit, item);
     deps.release.request();
+    return accepted;
+  };
+  return async (req, res, caller, asked) => {
+    // The queue as it was before: later, what is released of it may be this very image, which would count twice.
+    const queueBefore = deps.readQueue();
+    const accepted = 'made' in asked ? asked.made : await accept(asked.item);
     const seconds = deps.applyWaitPreference(req, res, caller);
     const wait = { caller, seconds, isThere, signal: goneSignal(res) };
     const row = (seconds > 0 && (await deps.waitForImage(accepted, wait))) || accepted;

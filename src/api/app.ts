@@ -35,6 +35,7 @@ import { createMetricsRoute } from './metrics-route.ts';
 import { createOpenApiRoute } from './openapi-route.ts';
 import { createOptionsRoute } from './options-route.ts';
 import { createPlanGeneration } from './plan-generation.ts';
+import { createPlanOrReplay } from './plan-or-replay.ts';
 import { createApplyWaitPreference } from './prefer.ts';
 import { answerNotFound, answerProblem } from './problem.ts';
 import type { ReadQueue } from './queue-snapshot.ts';
@@ -133,6 +134,7 @@ function createParts(deps: AppDeps) {
     ...deps,
     ...waiting,
     plan: createPlanGeneration(deps),
+    planOrReplay: createPlanOrReplay(deps),
     estimate: createEstimateGeneration(deps),
     answerAccepted: createAnswerAccepted({ ...deps, ...waiting }),
     datasetAccess: createDatasetAccess(deps),

@@ -5,11 +5,13 @@ import type { IdentifyCaller } from './caller.ts';
 import type { EstimateGeneration } from './estimate-generation.ts';
 import { readIdempotencyKey } from './idempotency.ts';
 import type { PlanGeneration } from './plan-generation.ts';
+import type { PlanOrReplay } from './plan-or-replay.ts';
 import { answerMethodNotAllowed } from './problem.ts';
 
 /** `POST /ai/generate`: 202 with the pending record; or with `dry_run` what it would cost, and nothing stored. */
 export function createGenerateRoute(deps: {
   plan: PlanGeneration;
+  planOrReplay: PlanOrReplay;
   estimate: EstimateGeneration;
   answerAccepted: AnswerAccepted;
   identify: IdentifyCaller;
@@ -22,12 +24,17 @@ export function createGenerateRoute(deps: {
       throw unauthorized('This deployment makes images only for callers who sign in.');
     }
     const idempotency = readIdempotencyKey(req, caller);
-    const { dry_run: isDryRun, ...item } = await deps.plan(req.body, caller, { more: idempotency.errors });
+    const asked = await deps.planOrReplay(
+      deps.plan(req.body, caller, { more: idempotency.errors }),
+      idempotency.fields,
+    );
+    if ('made' in asked) return deps.answerAccepted(req, res, caller, asked);
+    const { dry_run: isDryRun, ...item } = asked.plan;
     if (isDryRun) {
       res.set('Cache-Control', 'no-store').json(await deps.estimate(item));
       return;
     }
-    await deps.answerAccepted(req, res, caller, { ...item, ...idempotency.fields() });
+    await deps.answerAccepted(req, res, caller, { item: { ...item, ...idempotency.fields() } });
   };
 
   const router = Router();

@@ -7,7 +7,7 @@ import type { Caller } from './caller.ts';
 export const LONGEST_KEY = 255;
 const HEADER = 'Idempotency-Key';
 
-type KeyFields = Pick<NewGeneration, 'idempotency_scope' | 'idempotency_key' | 'request_hash'>;
+export type KeyFields = Pick<NewGeneration, 'idempotency_scope' | 'idempotency_key' | 'request_hash'>;
 
 /**
  * The Idempotency-Key of a request (draft-ietf-httpapi-idempotency-key-header-07), quoted as the draft has it or bare.

@@ -3,6 +3,7 @@ export const NEEDED_FUNCTIONS = [
   'submit_generations',
   'release_generations',
   'get_generation',
+  'find_replayed_generation',
   'search_generations',
   'get_dataset_context',
   'add_dataset_images',

@@ -18,6 +18,8 @@ export type Content = Pick<
   'full_prompt' | 'dataset_id' | 'reference_images' | 'unique_visual_elements'
 >;
 
+export type Plan = NewGeneration & { dry_run: boolean };
+
 /**
  * The row that a body asks for, with all that it leaves open decided: nothing is written yet. `stored`: what an image
  * was made of (all of it, or its reference images), taken as it is instead of being composed anew.
@@ -29,7 +31,7 @@ export type PlanGeneration = (
   body: unknown,
   caller: Caller,
   options?: { stored?: Partial<Content>; more?: FieldError[] },
-) => Promise<NewGeneration & { dry_run: boolean }>;
+) => Promise<Plan>;
 
 export function createPlanGeneration(deps: {
   store: Pick<Store, 'getDatasetContext'>;

@@ -9,6 +9,7 @@ import { readIdempotencyKey } from './idempotency.ts';
 import { mustBeThere } from './image-route.ts';
 import { readPathId } from './path-id.ts';
 import { type Content, contentOf, type PlanGeneration } from './plan-generation.ts';
+import type { PlanOrReplay } from './plan-or-replay.ts';
 import { answerMethodNotAllowed } from './problem.ts';
 import { IMAGES_PATH } from './record.ts';
 
@@ -21,6 +22,7 @@ const READ = { repeatForMs: 2_000 };
 export function createRegenerateRoute(deps: {
   store: Pick<Store, 'getGeneration'>;
   plan: PlanGeneration;
+  planOrReplay: PlanOrReplay;
   estimate: EstimateGeneration;
   answerAccepted: AnswerAccepted;
   identify: IdentifyCaller;
@@ -37,21 +39,25 @@ export function createRegenerateRoute(deps: {
     const idempotency = readIdempotencyKey(req, caller);
     const changes = isObject(req.body) ? req.body : {};
     const body = isObject(req.body) ? { ...requestOf(parent, changes), ...changes } : req.body;
-    const { dry_run: isDryRun, ...item } = await deps.plan(body, caller, {
-      stored: storedOf(parent, changes),
-      more: idempotency.errors,
-    });
+    const asked = await deps.planOrReplay(
+      deps.plan(body, caller, { stored: storedOf(parent, changes), more: idempotency.errors }),
+      idempotency.fields,
+    );
+    if ('made' in asked) return deps.answerAccepted(req, res, caller, asked);
+    const { dry_run: isDryRun, ...item } = asked.plan;
     if (isDryRun) {
       res.set('Cache-Control', 'no-store').json(await deps.estimate(item));
       return;
     }
     await deps.answerAccepted(req, res, caller, {
-      ...item,
-      // Or an admin's copy of a user's image would belong to nobody, for everybody to read.
-      user_id: parent.user_id ?? item.user_id,
-      ...idempotency.fields(),
-      parent_id: parent.id,
-      root_id: parent.root_id ?? parent.id,
+      item: {
+        ...item,
+        // Or an admin's copy of a user's image would belong to nobody, for everybody to read.
+        user_id: parent.user_id ?? item.user_id,
+        ...idempotency.fields(),
+        parent_id: parent.id,
+        root_id: parent.root_id ?? parent.id,
+      },
     });
   };
 

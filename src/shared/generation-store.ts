@@ -55,6 +55,16 @@ export function createGenerationStore(rpc: Rpc) {
     getGeneration: (id: string, caller: CallerScope, options: CallOptions): Promise<Generation | null> =>
       one(generationSchema, rpc('get_generation', { p_id: id, ...scopeArgs(caller) }, options)),
 
+    /** What an Idempotency-Key has made of the same request; null when it has made nothing, or of another. */
+    findReplayedGeneration: (
+      { scope, key, requestHash }: { scope: string; key: string; requestHash: string },
+      options: CallOptions,
+    ): Promise<Generation | null> =>
+      one(
+        generationSchema,
+        rpc('find_replayed_generation', { p_scope: scope, p_key: key, p_request_hash: requestHash }, options),
+      ),
+
     cancelGeneration: (id: string, caller: CallerScope, options: CallOptions): Promise<Generation | null> =>
       one(generationSchema, rpc('cancel_generation', { p_id: id, ...scopeArgs(caller) }, options)),
 

@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, it } from 'node:test';
 import { startTestStack, type TestStack } from '../support/test-stack.ts';
-import { type Answer, type ApiClient, assertProblem, createApiClient } from './api-client.ts';
+import {
+  type Answer,
+  type ApiClient,
+  assertProblem,
+  createApiClient,
+  IMAGES,
+  pointersOf,
+} from './api-client.ts';
 
 let stack: TestStack;
 let url: string;
@@ -105,6 +112,43 @@ it('a key is forgotten after a day', async () => {
 
   assert.equal(second.status, 202);
   assert.notEqual(second.body.id, first.body.id);
+});
+
+it('a repeated request gets its image also when its dataset has gone since', async () => {
+  const { token } = await stack.createUser();
+  const user = createApiClient(url, token);
+  const { body: dataset } = await user.send('POST', '/ai/datasets', {
+    body: '{"name": "Coffee"}',
+    headers: { 'content-type': 'application/json' },
+  });
+  const [key, fields] = [randomUUID(), { dataset_id: dataset.id }];
+  const first = await submit(key, fields, user);
+  const again = (changes: object, to: string) =>
+    user.send('POST', `${IMAGES}/${first.body.id}/regenerate`, {
+      body: JSON.stringify(changes),
+      headers: { 'content-type': 'application/json', 'idempotency-key': to },
+    });
+  const copy = await again(fields, key);
+  await user.send('DELETE', `/ai/datasets/${dataset.id}`);
+  const before = await rows();
+
+  const [repeated, repeatedCopy] = [await submit(key, fields, user), await again(fields, key)];
+
+  assert.deepEqual([repeated.status, repeatedCopy.status], [202, 202]);
+  assert.deepEqual([repeated.body.id, repeatedCopy.body.id], [first.body.id, copy.body.id]);
+  assert.equal(repeated.headers.get('location'), `${IMAGES}/${first.body.id}`);
+  for (const other of [
+    await submit(randomUUID(), fields, user),
+    await submit(key, { ...fields, style: 'anime' }, user),
+    await submit(key, { ...fields, dry_run: true }, user),
+    await submit(key, fields),
+  ]) {
+    assertProblem(other, 422, 'validation_failed');
+    assert.deepEqual(pointersOf(other), ['/dataset_id']);
+  }
+  assert.equal(await rows(), before);
+  await user.send('DELETE', `${IMAGES}/${first.body.id}`);
+  assertProblem(await submit(key, fields, user), 410, 'gone');
 });
 
 it('a key whose image was deleted is gone', async () => {

@@ -171,3 +171,28 @@ test('one image is read by its key', async () => {
   assert.deepEqual(explained.sequentialScans, []);
   assert.ok(explained.rowsRead('generated_images') <= 1);
 });
+
+test('the image of one Idempotency-Key among 200,000 is read by that key', async () => {
+  await db.sql(`
+    insert into public.idempotency_keys (scope, key, request_hash, image_id)
+    select 'caller ' || row_number() over () % 2000, 'key ' || id, 'hash', id from public.generated_images`);
+  await db.sql('vacuum analyze public.idempotency_keys');
+  const [key] = await db.sql<{ scope: string; key: string; image_id: string }>(
+    'select scope, key, image_id from public.idempotency_keys offset 100000 limit 1',
+  );
+  const client = await db.connect({ asOwner: true });
+  let found: Row[] = [];
+
+  const explained = await explainAll(client, async () => {
+    const args = { p_scope: key?.scope, p_key: key?.key, p_request_hash: 'hash' };
+    found = await callFunction<Row>(client, 'find_replayed_generation', args);
+  });
+
+  client.release();
+  assert.deepEqual(
+    found.map(({ id }) => id),
+    [key?.image_id],
+  );
+  assert.deepEqual(explained.sequentialScans, []);
+  assert.ok(explained.rowsRead('idempotency_keys') + explained.rowsRead('generated_images') <= 2);
+});
