@@ -16,20 +16,21 @@ export const hashOfSecret = (secret: string) => createHash('sha256').update(secr
 /** Answers the id of the user whose key it is. @throws ApiError unauthorized */
 export type FindApiKey = (secret: string) => Promise<string>;
 
-/** Looks keys up by their hash, and remembers the good ones for a few seconds. */
-export function createFindApiKey(deps: { store: Pick<Store, 'findApiKey'> }): FindApiKey {
+/** Looks keys up by their hash, and remembers the good ones for a few seconds of the monotonic clock `now`. */
+export function createFindApiKey(deps: { store: Pick<Store, 'findApiKey'>; now?: () => number }): FindApiKey {
+  const now = deps.now ?? (() => performance.now());
   const known = new Map<string, { userId: string; until: number }>();
 
   return async (secret) => {
     const hash = hashOfSecret(secret);
     const hit = known.get(hash);
-    if (hit && hit.until > performance.now()) return hit.userId;
+    if (hit && hit.until > now()) return hit.userId;
     known.delete(hash);
     const found = await deps.store.findApiKey(hash, READ);
     if (!found) throw unauthorized('The API key is not valid.');
     const [oldest] = known.keys();
     if (known.size >= MOST_KNOWN && oldest) known.delete(oldest);
-    known.set(hash, { userId: found.user_id, until: performance.now() + KNOWN_FOR_MS });
+    known.set(hash, { userId: found.user_id, until: now() + KNOWN_FOR_MS });
     return found.user_id;
   };
 }

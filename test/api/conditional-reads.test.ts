@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { startTestStack, type TestStack } from '../support/test-stack.ts';
 import { type ApiClient, assertProblem, createApiClient, IMAGES, UNKNOWN_ID } from './api-client.ts';
@@ -88,6 +89,21 @@ describe('a read that prefers to wait', () => {
     const answer = await read(record.id, { prefer: 'wait=50', 'if-none-match': etagOf(record) });
 
     assert.equal(answer.body.status, 'canceled');
+  });
+
+  it('misses nothing: not even that work has begun, while that goes on', async () => {
+    const worker = await stack.startWorker();
+    const key = randomUUID();
+    const record = await api.submit({ prompt: `A harbour [[sim:bytes=1024; key=${key}; fault=hold:ok]]` });
+    await stack.gemini.control.waitForCall(key);
+    const started = performance.now();
+
+    const answer = await read(record.id, { prefer: 'wait=50', 'if-none-match': etagOf(record) });
+
+    assert.deepEqual([answer.status, answer.body.status], [200, 'processing']);
+    assert.ok(performance.now() - started < 10_000);
+    stack.gemini.control.release(key);
+    await worker.stop();
   });
 
   it('is 304 when its time is up and nothing has changed, and 200 without a version', async () => {
