@@ -91,21 +91,33 @@ it('tells every caller a place in the fair order, and when the image can be expe
   );
 });
 
-it('tells whoever has the record already as well when it is worth asking again', async () => {
+it('tells when to ask again: after a quarter of the wait, 30 seconds at most, also who has the record already', async () => {
   const caller = await stack.createUser();
   const ids = [];
   for (let n = 0; n < 5; n++) ids.push(await submit(caller.token));
   await addWorker();
-  const headers = { authorization: `Bearer ${caller.token}` };
-  const address = `${apiUrl}/ai/generated-images/${ids[4]}`;
-  const hintOf = (answer: Response) => Number(answer.headers.get('retry-after'));
-  let read = await fetch(address, { headers });
+  const read = async (id: string | undefined, etag = '') => {
+    const headers = { authorization: `Bearer ${caller.token}`, 'if-none-match': etag };
+    const answer = await fetch(`${apiUrl}/ai/generated-images/${id}`, { headers });
+    const { eta_seconds } = answer.status === 200 ? ((await answer.json()) as Placed) : { eta_seconds: null };
+    return {
+      status: answer.status,
+      eta: eta_seconds ?? 0,
+      hint: Number(answer.headers.get('retry-after')),
+      etag: answer.headers.get('etag') ?? '',
+    };
+  };
+  let near = await read(ids[4]);
   // Until the API has read the queue with the worker in it.
-  while (hintOf(read) === 1) read = await fetch(address, { headers });
+  while (near.eta === 0) near = await read(ids[4]);
 
-  const etag = read.headers.get('etag') ?? '';
-  const known = await fetch(address, { headers: { ...headers, 'if-none-match': etag } });
+  const known = await read(ids[4], near.etag);
+  await Promise.all(Array.from({ length: 60 }, () => submit(caller.token)));
+  const far = await read(await submit(caller.token));
 
-  assert.deepEqual([read.status, known.status], [200, 304]);
-  assert.equal(hintOf(known), hintOf(read));
+  assert.ok(near.eta > 10 && near.eta < 118, `${near.eta} s`);
+  assert.equal(near.hint, Math.round(near.eta / 4));
+  assert.deepEqual([known.status, known.hint], [304, near.hint]);
+  assert.ok(far.eta > 122, `${far.eta} s`);
+  assert.equal(far.hint, 30);
 });
