@@ -178,6 +178,24 @@ for (const format of ['png', 'jpeg', 'webp'] as const) {
   });
 }
 
+for (const format of ['png', 'jpeg', 'webp'] as const) {
+  test(`an image that comes as ${format}, as it was asked for, is stored byte by byte`, async () => {
+    const id = uuidv7();
+    // With something in it that would not outlive being encoded again.
+    const came = await sharp(await plainPicture(64, 32, format))
+      .withExif({ IFD0: { Copyright: 'Coffee Co.' } })
+      .toFormat(format)
+      .toBuffer();
+    answerCallsOf(gemini, id, [geminiAnswer([{ image: came }])]);
+    await generations.submit('', { id, format });
+
+    const row = await generations.waitForEnd(id);
+
+    assert.equal(row.status, 'succeeded');
+    assert.deepEqual(Buffer.from(await (await fetch(row.image_url ?? '')).arrayBuffer()), came);
+  });
+}
+
 test('an image whose pixels turn out broken when it is converted is no image', async () => {
   const id = uuidv7();
   const whole = await plainPicture(640, 480);
