@@ -142,7 +142,11 @@ async function findLies({ base, env, told }: FaultStack, rows: Row[]): Promise<B
     const row = byId.get(id ?? '');
     if (id === null || !row) return [];
     const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
-    const answer = await fetch(`${api.url}/ai/generated-images/${id}`, { headers });
+    // A database that has just come back may still be too busy to answer in time, which is told, too.
+    const answer = await waitFor('an answer of the API', async () => {
+      const asked = await fetch(`${api.url}/ai/generated-images/${id}`, { headers });
+      return asked.status !== 503 && asked;
+    });
     const record = (await answer.json()) as { status: string; image_url: string | null };
     const isTrue =
       record.status === row.status && record.image_url === row.image_url && row.full_prompt.includes(key);
