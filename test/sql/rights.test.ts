@@ -62,7 +62,7 @@ test('every table has row level security', async () => {
   assert.deepEqual(open, []);
 });
 
-test('outside service_role nobody has a right on a table, but signed-in users may read images', async () => {
+test('outside service_role nobody has a right on a table, but signed-in users may read images and batches', async () => {
   const rights = await db.sql(`
     select c.relname as table, r.rolname as role, p.name as right
     from pg_class c cross join pg_roles r
@@ -70,7 +70,10 @@ test('outside service_role nobody has a right on a table, but signed-in users ma
     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'v', 'm', 'p')
       and r.rolname in ('anon', 'authenticated') and has_table_privilege(r.oid, c.oid, p.name)`);
 
-  assert.deepEqual(rights, [{ table: 'generated_images', role: 'authenticated', right: 'select' }]);
+  assert.deepEqual(rights.map(({ table, role, right }) => `${role} ${right} ${table}`).sort(), [
+    'authenticated select batches',
+    'authenticated select generated_images',
+  ]);
 });
 
 test('outside service_role nobody has a right on a sequence', async () => {
@@ -86,7 +89,7 @@ for (const role of OUTSIDE) {
   test(`${role} is refused at the door of tables and functions`, async () => {
     const codes = new Map<string, string | null>();
     for (const table of TABLES) {
-      if (table !== 'generated_images' || role === 'anon')
+      if (!['generated_images', 'batches'].includes(table) || role === 'anon')
         codes.set(`read ${table}`, await errorCode(asRole(db, role, `select 1 from public.${table}`)));
       codes.set(`delete ${table}`, await errorCode(asRole(db, role, `delete from public.${table}`)));
       codes.set(

@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import test, { after, beforeEach } from 'node:test';
+import { createBatches } from '../support/sql-batches.ts';
+import { callFunction, errorCode, openSqlDatabase } from '../support/sql-database.ts';
+import { createGenerations } from '../support/sql-generations.ts';
+import { newItem } from '../support/sql-rows.ts';
+
+const db = await openSqlDatabase();
+const generations = createGenerations(db);
+const batches = createBatches(db);
+beforeEach(async () => {
+  await generations.clear();
+  await batches.clear();
+});
+after(() => db.close());
+
+const NONE = { pending: 0, processing: 0, succeeded: 0, failed: 0, canceled: 0, expired: 0, cost_usd: 0 };
+const history = async (batchId?: string) =>
+  (
+    await callFunction<{ items: { id: string }[] }>(db.service, 'search_generations', {
+      p_user_id: null,
+      p_filter: JSON.stringify(batchId ? { batch_id: batchId } : {}),
+      p_limit: 100,
+    })
+  )[0]?.items.map(({ id }) => id);
+const get = async (id: string) =>
+  (await callFunction(db.service, 'get_generation', { p_id: id, p_user_id: null }))[0];
+
+test('before the seal nothing of a batch shows, counts or goes out, and after it everything', async () => {
+  await generations.addWorker();
+  const id = await batches.open();
+  const items = [newItem(), newItem()];
+  assert.equal(await batches.add(id, items), true);
+
+  assert.deepEqual(await history(), []);
+  assert.equal(await get(items[0]?.id ?? ''), undefined);
+  assert.equal(await batches.get(id), undefined);
+  assert.deepEqual((await generations.release()).jobs, []);
+  assert.equal(await batches.admit(id), 0);
+
+  assert.deepEqual(await batches.seal(id, 2), { outcome: 'sealed', id });
+  const ids = items.map((item) => item.id);
+  assert.deepEqual((await history(id))?.toSorted(), ids.toSorted());
+  assert.partialDeepStrictEqual(await batches.get(id), { total: 2, counts: { ...NONE, pending: 2 } });
+  assert.deepEqual((await generations.release()).jobs, []);
+  await batches.admitAll(id);
+  assert.equal(await generations.waiting('anonymous'), 2);
+  assert.deepEqual(
+    (await generations.release()).jobs.map((job) => job.id),
+    ids,
+  );
+});
+
+test('a page that comes twice is there once, and a batch that lacks some is not sealed', async () => {
+  const id = await batches.open();
+  const items = [newItem(), newItem()];
+  await batches.add(id, items);
+  await batches.add(id, items);
+
+  assert.deepEqual(await batches.seal(id, 3), { outcome: 'incomplete' });
+  assert.deepEqual(await batches.seal(id, 2), { outcome: 'sealed', id });
+  assert.deepEqual(await batches.seal(id, 2), { outcome: 'sealed', id });
+  assert.equal(await batches.add(id, [newItem()]), false);
+  assert.equal((await batches.get(id))?.total, 2);
+});
+
+test('a page with an unknown dataset or a custom_id that is taken writes nothing', async () => {
+  const id = await batches.open();
+  await batches.add(id, [newItem({ custom_id: 'one' })]);
+
+  for (const [bad, code] of [
+    [{ dataset_id: randomUUID() }, '23503'],
+    [{ custom_id: 'one' }, '23505'],
+  ] as const) {
+    assert.equal(await errorCode(batches.add(id, [newItem(), newItem(bad)])), code);
+  }
+  assert.deepEqual(await batches.seal(id, 1), { outcome: 'sealed', id });
+  const other = await batches.open();
+  assert.equal(await batches.add(other, [newItem({ custom_id: 'one' })]), true);
+});
+
+test('of two batches with one Idempotency-Key the first that is sealed counts, for a day', async () => {
+  const key = { idempotency_scope: 'anonymous /ai/batches', idempotency_key: 'k', request_hash: 'h' };
+  const first = await batches.make(1, key);
+
+  const twin = await batches.open(key);
+  await batches.add(twin, [newItem()]);
+  assert.deepEqual(await batches.seal(twin, 1), { outcome: 'replayed', id: first.id });
+  const other = await batches.open({ ...key, request_hash: 'other' });
+  assert.deepEqual(await batches.seal(other, 0), { outcome: 'key_reused', id: first.id });
+  assert.equal(await batches.get(twin), undefined);
+
+  await db.sql(`update public.batches set sealed_at = now() - interval '25 hours' where id = $1`, [first.id]);
+  assert.deepEqual(await batches.seal(other, 0), { outcome: 'sealed', id: other });
+});
+
+test('two seals of one key at once make one batch', async () => {
+  const key = { idempotency_scope: 's', idempotency_key: 'k', request_hash: 'h' };
+  const ids = await Promise.all(Array.from({ length: 8 }, () => batches.open(key)));
+
+  const sealed = await Promise.all(ids.map((id) => batches.seal(id, 0)));
+
+  assert.equal(sealed.filter(({ outcome }) => outcome === 'sealed').length, 1);
+  assert.equal(new Set(sealed.map(({ id }) => id)).size, 1);
+});
+
+test('a batch for which its lane has no room is refused whole', async () => {
+  await db.sql('update public.settings set max_pending = 3');
+  await generations.submit([newItem(), newItem()]);
+  const id = await batches.open();
+  await batches.add(id, [newItem(), newItem()]);
+
+  assert.deepEqual(await batches.seal(id, 2), { outcome: 'queue_full' });
+  assert.equal(await batches.get(id), undefined);
+});
+
+test('admitting from several sides lets each image in once', async () => {
+  const { id } = await batches.make(2_500);
+
+  await Promise.all(Array.from({ length: 4 }, () => batches.admitAll(id)));
+
+  assert.equal(await generations.waiting('anonymous'), 2_500);
+  assert.deepEqual(await batches.advance(), { admit: [], cancel: [] });
+});
+
+test('what a process that died had not admitted is named, and ends as one', async () => {
+  const { id, ids } = await batches.make(1);
+  assert.deepEqual(await batches.advance(), { admit: [id], cancel: [] });
+  await batches.admitAll(id);
+
+  const workerId = await generations.addWorker();
+  const claimId = randomUUID();
+  await generations.release();
+  await generations.claim(ids[0] ?? '', workerId, claimId);
+  assert.partialDeepStrictEqual(await batches.get(id), { counts: { processing: 1 }, ended_at: null });
+  await batches.advance();
+  assert.equal((await batches.get(id))?.ended_at, null);
+  await generations.complete(ids[0] ?? '', claimId);
+
+  assert.deepEqual(await batches.advance(), { admit: [], cancel: [] });
+  const ended = await batches.get(id);
+  assert.partialDeepStrictEqual(ended, { counts: { ...NONE, succeeded: 1, cost_usd: 0.04 } });
+  assert.ok(ended?.ended_at);
+  await batches.advance();
+  assert.equal((await batches.get(id))?.ended_at, ended.ended_at);
+});
