@@ -6,6 +6,7 @@ import { createIdentifyCaller } from '../../src/api/caller.ts';
 import { createHttpMetrics } from '../../src/api/http-metrics.ts';
 import { createUploadSlots } from '../../src/api/upload-slots.ts';
 import { createVerifyToken } from '../../src/api/verify-token.ts';
+import type { BatchSteps } from '../../src/shared/batch-steps.ts';
 import type { Generation, NewGeneration } from '../../src/shared/generation.ts';
 import { createLogger } from '../../src/shared/logger.ts';
 import { createRegistry } from '../../src/shared/metrics/registry.ts';
@@ -48,6 +49,7 @@ const app = createApp({
     serviceKey: SUPABASE_SERVICE_ROLE_KEY,
   }),
   rateLimit: [],
+  batchSteps: {} as BatchSteps,
   withUploadSlot: createUploadSlots(1),
   anonymousAccess: false,
   corsOrigins: [],

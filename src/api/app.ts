@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import cors from 'cors';
 import express, { type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
+import type { BatchSteps } from '../shared/batch-steps.ts';
 import type { CheckDependencies } from '../shared/dependencies.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { MetricsPage } from '../shared/metrics/metrics-page.ts';
@@ -11,6 +12,7 @@ import type { Release } from '../shared/release.ts';
 import type { Storage } from '../shared/storage.ts';
 import type { Store } from '../shared/store.ts';
 import type { Tracing } from '../shared/tracing.ts';
+import { createAcceptBatch } from './accept-batch.ts';
 import { createRequireAdmin } from './admin-access.ts';
 import { createAdminImagesRoute } from './admin-images-route.ts';
 import { createAdminLimitsRoute } from './admin-limits-route.ts';
@@ -19,6 +21,7 @@ import { createAnswerAccepted } from './answer-accepted.ts';
 import { ApiError } from './api-error.ts';
 import { createApiKeysRoute } from './api-keys-route.ts';
 import { askForPassword, takePassword } from './basic-password.ts';
+import { createBatchesRoute } from './batches-route.ts';
 import { BOARD_PATH, createBullBoardRoute } from './bull-board.ts';
 import type { IdentifyCaller } from './caller.ts';
 import type { Changes } from './changes.ts';
@@ -58,6 +61,8 @@ const EXPOSED_HEADERS = [
   'RateLimit-Policy',
 ];
 const LARGEST_BODY = '256kb';
+/** A thousand items with long prompts. */
+const LARGEST_BATCH = '16mb';
 
 export type AppDeps = {
   store: Store;
@@ -67,6 +72,7 @@ export type AppDeps = {
   submit: Submit;
   readQueue: ReadQueue;
   release: Release;
+  batchSteps: BatchSteps;
   models: Models;
   identify: IdentifyCaller;
   rateLimit: RequestHandler[];
@@ -112,6 +118,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(createRegenerateRoute(parts));
   app.use(createImageRoute(parts));
   app.use(createApiKeysRoute(parts));
+  app.use(createBatchesRoute(parts));
   app.use(createDatasetsRoute(parts));
   app.use(createDatasetFilesRoute(parts));
   app.use(createAdminQueueRoute(parts));
@@ -140,17 +147,19 @@ function createParts(deps: AppDeps) {
     datasetAccess: createDatasetAccess(deps),
     storeFiles: createStoreFiles(deps),
     requireAdmin: createRequireAdmin(deps),
-    jsonBody: readJsonBody(),
+    acceptBatch: createAcceptBatch(deps),
+    jsonBody: readJsonBody(LARGEST_BODY),
+    batchBody: readJsonBody(LARGEST_BATCH),
   };
 }
 
-function readJsonBody(): RequestHandler {
+function readJsonBody(limit: string): RequestHandler {
   const verify = (_req: unknown, _res: unknown, bytes: Buffer) => {
     // The parser takes an empty body for {}, and puts replacement characters where bytes are not UTF-8.
     if (bytes.length === 0) throw new Error('The body is empty.');
     if (!isUtf8(bytes)) throw new Error('The body is not valid UTF-8.');
   };
-  const parse = express.json({ limit: LARGEST_BODY, strict: false, verify });
+  const parse = express.json({ limit, strict: false, verify });
   return (req, res, next) => {
     if (!/^application\/json *(;|$)/i.test(req.get('Content-Type') ?? '')) {
       throw new ApiError('unsupported_media_type', 'Send the body as application/json.');

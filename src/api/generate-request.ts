@@ -27,7 +27,7 @@ export const storableText = z.string().refine(storable, UNSTORABLE);
 const hasNoProtoKey = (value: unknown) =>
   typeof value !== 'object' || value === null || !Object.hasOwn(value, '__proto__');
 
-const metadata = z
+export const metadata = z
   .unknown()
   .refine(hasNoProtoKey, { path: ['__proto__'], error: 'is no name for a field' })
   .pipe(

@@ -31,7 +31,9 @@ export function readIdempotencyKey(
     fields: () => ({
       idempotency_scope: `${caller.laneKey} ${canonicalPath(req.path)}`,
       idempotency_key: key,
-      request_hash: createHash('sha256').update(canonicalJson(req.body)).digest('hex'),
+      request_hash: createHash('sha256')
+        .update(canonicalJson(req.body ?? null))
+        .digest('hex'),
     }),
     errors: [],
   };

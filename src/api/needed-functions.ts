@@ -5,6 +5,7 @@ export const NEEDED_FUNCTIONS = [
   'get_generation',
   'find_replayed_generation',
   'search_generations',
+  'advance_batches',
   'get_dataset_context',
   'add_dataset_images',
 ];

@@ -51,7 +51,7 @@ export function createRateLimit(deps: {
 
 /** In any case of letters, as the routes take their paths. */
 function policyOf(method: string, path: string): keyof RateLimits {
-  return method === 'POST' && /\/(generate|regenerate)\/?$/i.test(path) ? 'submit' : 'request';
+  return method === 'POST' && /\/(generate|regenerate|batches|retry)\/?$/i.test(path) ? 'submit' : 'request';
 }
 
 function tooMany(policy: string, limit: number, resetTime: Date | undefined): ApiError {

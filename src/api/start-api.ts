@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { createBatchSteps } from '../shared/batch-steps.ts';
 import { openConnections } from '../shared/connections.ts';
 import { createCheckDependencies } from '../shared/dependencies.ts';
 import { createExpireStep } from '../shared/expire-step.ts';
@@ -59,8 +60,23 @@ export async function startApi(
   const limitRedis = openPromptRedis(config.REDIS_URL, config.RATE_LIMIT_PATIENCE_MS, log);
   const models = createModels(config.MODELS_FILE, config.DEFAULT_MODEL);
   const checkDependencies = createCheckDependencies({ ...connections, neededFunctions: NEEDED_FUNCTIONS });
+  const batchSteps = createBatchSteps({ ...connections, log });
   const app = createApp({
     ...connections,
+    batchSteps,
+    store: {
+      ...store,
+      async addBatchImages(...page) {
+        const isAdded = await store.addBatchImages(...page);
+        failpoint('api.after_batch_page');
+        return isAdded;
+      },
+      async sealBatch(...batch) {
+        const sealed = await store.sealBatch(...batch);
+        failpoint('api.after_batch_seal');
+        return sealed;
+      },
+    },
     async submit(item) {
       const submitted = await submit(item);
       failpoint('api.after_insert', item.full_prompt);

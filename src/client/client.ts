@@ -1,5 +1,6 @@
 import type { GenerationOptions } from '../api/options-schema.ts';
 import { createAdmin } from './admin.ts';
+import { createBatches } from './batches.ts';
 import { createDatasets } from './datasets.ts';
 import { createSend } from './http.ts';
 import { createImages } from './images.ts';
@@ -21,6 +22,7 @@ export function createDarkroomClient({ baseUrl, token, fetch: given }: ClientOpt
   const send = createSend({ baseUrl, token, fetch: given ?? ((...args) => globalThis.fetch(...args)) });
   return {
     ...createImages(send),
+    batches: createBatches(send),
     datasets: createDatasets(send),
     admin: createAdmin(send),
     /** What a request may ask for, with prices and limits. */

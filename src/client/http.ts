@@ -8,7 +8,8 @@ export type CallOptions = {
 };
 
 export type Call = CallOptions & {
-  body?: FormData | object;
+  /** An object goes as JSON, a Blob as what its type says. */
+  body?: FormData | Blob | object;
   headers?: Record<string, string>;
 };
 
@@ -105,8 +106,8 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
-function encode(body: Call['body']): { body: FormData | string | undefined; isJson: boolean } {
-  if (body === undefined || body instanceof FormData) return { body, isJson: false };
+function encode(body: Call['body']): { body: FormData | Blob | string | undefined; isJson: boolean } {
+  if (body === undefined || body instanceof FormData || body instanceof Blob) return { body, isJson: false };
   return { body: JSON.stringify(body), isJson: true };
 }
 

@@ -5,6 +5,8 @@ import { z } from 'zod';
 const FAILPOINTS = [
   'api.after_insert',
   'api.before_answer',
+  'api.after_batch_page',
+  'api.after_batch_seal',
   'release.before_enqueue',
   'worker.after_claim',
   'worker.before_call',

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { createAdminStore } from './admin-store.ts';
 import { createApiKeyStore } from './api-key-store.ts';
 import { createAttemptStore } from './attempt-store.ts';
+import { createBatchStore } from './batch-store.ts';
 import { createCleanupStore } from './cleanup-store.ts';
 import { createDatasetStore } from './dataset-store.ts';
 import { createGenerationStore } from './generation-store.ts';
@@ -21,6 +22,7 @@ export function createStore(rpc: Rpc) {
     ...createDatasetStore(rpc),
     ...createApiKeyStore(rpc),
     ...createAdminStore(rpc),
+    ...createBatchStore(rpc),
 
     listMissingFunctions: async (names: string[], options: CallOptions): Promise<string[]> =>
       z.array(z.string()).parse(await rpc('list_missing_functions', { p_names: names }, options)),

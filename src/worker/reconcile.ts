@@ -1,3 +1,4 @@
+import { createBatchSteps } from '../shared/batch-steps.ts';
 import { createExpireStep } from '../shared/expire-step.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { ObserveStep } from '../shared/metrics/call-metrics.ts';
@@ -20,7 +21,7 @@ const PRUNE_EVERY_MS = 600_000;
 export function createReconcile(deps: {
   store: Store;
   storage: Pick<Storage, 'listObjects' | 'removeObjects'>;
-  queue: Pick<JobQueue, 'add'>;
+  queue: Pick<JobQueue, 'add' | 'announceCancel' | 'announceChange'>;
   release: Pick<Release, 'request'>;
   workerId: string;
   /** Milliseconds between two rounds of the quick steps. */
@@ -39,6 +40,9 @@ export function createReconcile(deps: {
   timers.every('lost_jobs', deps.everyMs, lostJobs);
   timers.every('deadlines', deps.everyMs, createExpireStep(deps));
   timers.every('storage', deps.everyMs * 6, createCleanStorage(deps));
+  const batches = createBatchSteps(deps);
+  timers.every('batches', deps.everyMs, batches.advance);
+  timers.every('unsealed_batches', PRUNE_EVERY_MS, batches.dropUnsealed);
   timers.every('prune', PRUNE_EVERY_MS, () => store.pruneQueueTables(ONCE));
   return { ...timers, lostJobs };
 }

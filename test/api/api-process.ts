@@ -19,6 +19,7 @@ export function startApiProcess(env: Record<string, string>) {
   const exited = once(child, 'close').then(([code]) => ({ code, ...output }));
 
   return {
+    pid: child.pid ?? 0,
     exited,
     kill: (signal: NodeJS.Signals) => child.kill(signal),
     /** The log line with this message, once it is written. */

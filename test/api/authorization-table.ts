@@ -43,6 +43,14 @@ DELETE /ai/generated-images/{id}            owner     204  204   404    404  404
 DELETE /ai/generated-images/{id}            done      204  204   404    404  404   204    401
 DELETE /ai/generated-images/{id}            nobody    404  404   404    204  204   204    401
 DELETE /ai/generated-images/{id}            gone      204  204   404    404  404   204    401
+GET    /ai/batches                          -         200  200   200    401  401   200    401
+POST   /ai/batches                          -         202  202   202    401  401   202    401
+GET    /ai/batches/{id}                     owner     200  200   404    401  401   200    401
+GET    /ai/batches/{id}                     nobody    404  404   404    401  401   200    401
+POST   /ai/batches/{id}/cancel              owner     200  200   404    401  401   200    401
+POST   /ai/batches/{id}/cancel              nobody    404  404   404    401  401   200    401
+POST   /ai/batches/{id}/retry               owner     202  202   404    401  401   202    401
+POST   /ai/batches/{id}/retry               nobody    404  404   404    401  401   202    401
 GET    /ai/datasets                         -         200  200   200    200  401   200    401
 POST   /ai/datasets                         -         201  201   201    401  401   201    401
 POST   /ai/datasets                         owner     201  201   403    401  401   201    401

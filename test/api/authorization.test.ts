@@ -42,13 +42,14 @@ before(async () => {
 });
 after(() => stack.stop());
 
-type Kind = 'image' | 'dataset' | 'key';
+type Kind = 'image' | 'dataset' | 'key' | 'batch';
 
 /** How a thing comes, and how it is gone. */
-const MAKE: Record<Kind, { create: string; remove: string }> = {
+const MAKE: Record<Kind, { create: string; remove?: string }> = {
   image: { create: 'generateImage', remove: 'deleteImage' },
   dataset: { create: 'createDataset', remove: 'deleteDataset' },
   key: { create: 'createApiKey', remove: 'revokeApiKey' },
+  batch: { create: 'createBatch' },
 };
 
 /** The ids of a new thing, as paths have them. */
@@ -62,13 +63,18 @@ async function make(kind: Kind, whose: Whose): Promise<{ id: string; image_id: s
   }
   if (whose === 'done') await finishImage(stack, ids.id);
   if (whose === 'gone') {
-    const removed = await askOperation(maker, operationOf(MAKE[kind].remove), { ids });
+    const removed = await askOperation(maker, operationOf(MAKE[kind].remove ?? ''), { ids });
     assert.equal(removed.status, 204, removed.text);
   }
   return ids;
 }
 
-const KIND_OF: Record<string, Kind> = { 'generated-images': 'image', datasets: 'dataset', 'api-keys': 'key' };
+const KIND_OF: Record<string, Kind> = {
+  'generated-images': 'image',
+  datasets: 'dataset',
+  'api-keys': 'key',
+  batches: 'batch',
+};
 
 /** How operations whose path names nothing name the owner. */
 const NAME_OWNER: Record<string, () => Asked> = {
@@ -113,6 +119,7 @@ function variantsOf(name: string): Whose[] {
   const kind = KIND_OF[name.split('/')[2] ?? ''];
   // A key always has a user.
   if (kind === 'key') return ['owner', 'gone'];
+  if (kind === 'batch') return ['owner', 'nobody'];
   return kind === 'image' ? ['owner', 'done', 'nobody', 'gone'] : ['owner', 'nobody', 'gone'];
 }
 

@@ -10,37 +10,7 @@ import { type ApiClient, createApiClient, type Json, UNKNOWN_ID } from './api-cl
 import { type Asked, askOperation, operationOf } from './ask-operation.ts';
 import { documentedAnswers, OPERATIONS, seenAnswers } from './contract.ts';
 import { type Fate, outcome, type RpcProxy, refusal, startRpcProxy } from './rpc-proxy.ts';
-
-/** The SQL function without which an operation does not come about. */
-const FUNCTION_OF: Record<string, string> = {
-  generateImage: 'submit_generations',
-  regenerateImage: 'submit_generations',
-  listImages: 'search_generations',
-  getImage: 'get_generation',
-  getImageFile: 'get_generation',
-  deleteImage: 'delete_generation',
-  cancelImage: 'cancel_generation',
-  getQueueState: 'list_pauses',
-  pauseQueue: 'pause_generations',
-  resumeQueue: 'resume_generations',
-  retryFailedImages: 'retry_failed_generations',
-  purgeQueue: 'purge_generations',
-  getLimits: 'get_limits',
-  changeLimits: 'change_limits',
-  listWorkers: 'list_workers',
-  listApiKeys: 'list_api_keys',
-  createApiKey: 'create_api_key',
-  revokeApiKey: 'revoke_api_key',
-  listDatasets: 'list_datasets',
-  createDataset: 'create_dataset',
-  getDataset: 'get_dataset',
-  changeDataset: 'update_dataset',
-  deleteDataset: 'delete_dataset',
-  addDatasetImages: 'add_dataset_images',
-  removeDatasetImage: 'remove_dataset_image',
-  setDatasetLogo: 'set_dataset_logo',
-  removeDatasetLogo: 'set_dataset_logo',
-};
+import { FUNCTION_OF } from './sql-functions.ts';
 
 let stack: TestStack;
 let proxy: RpcProxy;
@@ -53,6 +23,7 @@ let pending: Json;
 let dataset: Json;
 let shared: Json;
 let nobodys: Json;
+let batch: Json;
 let picture: Buffer;
 before(async () => {
   stack = await startTestStack();
@@ -79,6 +50,7 @@ before(async () => {
   ({ body: dataset } = await ask(operationOf('addDatasetImages')));
   ({ body: shared } = await ask(operationOf('createDataset'), { api: admin }));
   nobodys = await admin.submit();
+  ({ body: batch } = await ask(operationOf('createBatch')));
 });
 after(async () => {
   await proxy.close();
@@ -94,7 +66,8 @@ function ask(
     ...asked
   }: Asked & { id?: string; api?: ApiClient } = {},
 ) {
-  const own = operation.path.startsWith('/ai/datasets') ? dataset?.id : pending.id;
+  const owned: Record<string, Json> = { datasets: dataset, batches: batch };
+  const own = (owned[operation.path.split('/')[2] ?? ''] ?? pending)?.id;
   const ids = { id: id ?? own, file: id ?? '', image_id: dataset?.images[0]?.id };
   return askOperation(api, operation, { file: picture, ids, ...asked });
 }
@@ -125,16 +98,28 @@ const REFUSE: Partial<Record<ApiErrorCode, (operation: Operation) => Promise<unk
   unsupported_media_type: (operation) =>
     ask(operation, { raw: 'x', headers: { 'content-type': 'text/plain' } }),
   payload_too_large: (operation) =>
-    ask(operation, { body: { name: 'x'.repeat(300_000) }, file: Buffer.alloc(10 * 1024 * 1024 + 1) }),
+    operation.body?.lines
+      ? ask(operation, { raw: 'x'.repeat(300_000), headers: { 'content-type': 'application/x-ndjson' } })
+      : ask(operation, { body: { name: 'x'.repeat(300_000) }, file: Buffer.alloc(10 * 1024 * 1024 + 1) }),
   validation_failed: (operation) =>
-    ask(operation, { body: { no_such_field: 1 }, query: '?limit=0', file: Buffer.from('no picture') }),
+    ask(operation, {
+      body: { no_such_field: 1 },
+      query: '?limit=0',
+      file: Buffer.from('no picture'),
+      headers: { 'idempotency-key': 'no key' },
+    }),
   rate_limited: (operation) => ask(operation, { api: limited }),
   unauthorized: (operation) => ask(operation, { api: createApiClient(url, 'no.good.token') }),
   not_found: (operation) => ask(operation, { id: UNKNOWN_ID }),
   image_not_ready: (operation) => ask(operation),
   internal: (operation) => askWhile(refusal('XX000'), operation),
   temporarily_unavailable: (operation) => askWhile(refusal('57014'), operation),
-  queue_full: (operation) => askWhile(outcome('queue_full'), operation),
+  async queue_full(operation) {
+    if (!operation.path.startsWith('/ai/batches')) return askWhile(outcome('queue_full'), operation);
+    await stack.sql('update public.settings set max_pending = 0');
+    await ask(operation);
+    await stack.sql('update public.settings set max_pending = default');
+  },
   idempotency_in_progress: (operation) =>
     askWhile(refusal('55P03'), operation, { headers: { 'idempotency-key': randomUUID() } }),
   async gone(operation) {
@@ -144,7 +129,8 @@ const REFUSE: Partial<Record<ApiErrorCode, (operation: Operation) => Promise<unk
   async idempotency_key_reused(operation) {
     const headers = { 'idempotency-key': randomUUID() };
     await ask(operation, { headers });
-    await ask(operation, { headers, body: { ...(operation.body?.example as object), style: 'anime' } });
+    const other = operation.operationId === 'createBatch' ? { name: 'Another' } : { style: 'anime' };
+    await ask(operation, { headers, body: { ...(operation.body?.example as object), ...other } });
   },
   async forbidden(operation) {
     if (isForAdmins(operation)) return ask(operation, { api: user });
@@ -210,6 +196,14 @@ describe('every answer', () => {
     for (const name of ['removeDatasetLogo', 'removeDatasetImage', 'deleteDataset']) {
       await ask(operationOf(name));
     }
+  });
+
+  it('about batches is as the document has it', async () => {
+    for (const name of ['listBatches', 'getBatch', 'createBatch', 'cancelBatch', 'retryBatch']) {
+      await ask(operationOf(name));
+    }
+    const body = { items: [{ prompt: 'A harbour' }], dry_run: true };
+    assert.equal((await ask(operationOf('createBatch'), { body })).body.images, 1);
   });
 
   it('about the queue is as the document has it', async () => {

@@ -139,7 +139,9 @@ async function makeThing({ path, operationId }: Operation): Promise<Record<strin
     ? 'createDataset'
     : path.includes('/api-keys/')
       ? 'createApiKey'
-      : 'generateImage';
+      : path.includes('/batches/')
+        ? 'createBatch'
+        : 'generateImage';
   const { status, body, text } = await askOperation(callers.user, operationOf(create));
   assert.ok(status < 300, text);
   if (operationId === 'getImageFile') await finishImage(stack, body.id);

@@ -27,7 +27,10 @@ export function describeOperation(operation: Operation, tag: string): ZodOpenApi
     ...(body && {
       requestBody: {
         required: !body.isOptional,
-        content: { 'application/json': { schema: body.schema, example: body.example } },
+        content: {
+          'application/json': { schema: body.schema, example: body.example },
+          ...(body.lines && { 'application/x-ndjson': { schema: body.lines } }),
+        },
       },
     }),
     ...(form && { requestBody: { required: true, content: { 'multipart/form-data': describeForm(form) } } }),

@@ -35,7 +35,8 @@ export type Operation = {
   pathParams?: z.ZodObject;
   query?: z.ZodObject;
   headers?: RequestHeader[];
-  body?: { schema: z.ZodType; example: unknown; isOptional?: boolean };
+  /** `lines`: what each line is when it is sent as NDJSON instead. */
+  body?: { schema: z.ZodType; example: unknown; isOptional?: boolean; lines?: z.ZodType };
   /** A multipart form with one file, or with several, in this field. */
   form?: { field: string; many: boolean };
   answers: Record<number, Answer>;

@@ -1,5 +1,6 @@
 import { admin } from './admin.ts';
 import { apiKeys } from './api-keys.ts';
+import { batches } from './batches.ts';
 import { datasets } from './datasets.ts';
 import { documentation } from './documentation.ts';
 import { generation } from './generation.ts';
@@ -12,6 +13,7 @@ import { options } from './options.ts';
 export const RESOURCES: Resource[] = [
   generation,
   images,
+  batches,
   datasets,
   options,
   apiKeys,

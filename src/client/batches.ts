@@ -1,0 +1,83 @@
+import type { BatchBody, BatchEstimate, BatchItem, BatchPage, BatchRecord } from '../api/batch-schemas.ts';
+import { type CallOptions, type Send, sleep } from './http.ts';
+
+const BATCHES = '/ai/batches';
+const POLL_MS = 2_000;
+
+export type Batch = Omit<BatchBody, 'dry_run'>;
+export type { BatchEstimate, BatchItem, BatchRecord };
+export type BatchCallOptions = CallOptions & { idempotencyKey?: string };
+
+/** Many images at once. What makes some carries an Idempotency-Key, so that it may be repeated. */
+export function createBatches(send: Send) {
+  const pathOf = (id: string) => `${BATCHES}/${encodeURIComponent(id)}`;
+  const ask = async (...call: Parameters<Send>) => (await send(...call)).body as BatchRecord;
+  const keyed = ({ idempotencyKey, ...options }: BatchCallOptions) => ({
+    ...options,
+    headers: { 'idempotency-key': idempotencyKey ?? crypto.randomUUID() },
+  });
+  const get = (id: string, options: CallOptions = {}) => ask('GET', pathOf(id), options);
+  const sendLines = (
+    items: Iterable<BatchItem>,
+    { name, ...options }: BatchCallOptions & { name?: string; dryRun?: boolean },
+    query: Record<string, string>,
+  ) => {
+    const lines = Array.from(items, (item) => `${JSON.stringify(item)}\n`);
+    const asked = new URLSearchParams({ ...(name && { name }), ...query });
+    const body = new Blob(lines, { type: 'application/x-ndjson' });
+    return send('POST', `${BATCHES}?${asked}`, { ...keyed(options), body });
+  };
+
+  return {
+    /** Up to 1,000 items. */
+    create: (batch: Batch, options: BatchCallOptions = {}): Promise<BatchRecord> =>
+      ask('POST', BATCHES, { ...keyed(options), body: batch }),
+
+    /** Up to 100,000 items, each of them whole. */
+    createFromLines: async (
+      items: Iterable<BatchItem>,
+      options: BatchCallOptions & { name?: string } = {},
+    ): Promise<BatchRecord> => (await sendLines(items, options, {})).body as BatchRecord,
+
+    /** What up to 100,000 items would cost; nothing is stored. */
+    estimate: async (items: Iterable<BatchItem>, options: CallOptions = {}): Promise<BatchEstimate> =>
+      (await sendLines(items, options, { dry_run: 'true' })).body as BatchEstimate,
+
+    get,
+
+    /** The caller's, newest first, page by page as they are taken. */
+    async *list(options: CallOptions = {}): AsyncGenerator<BatchRecord> {
+      for (let query: string | null = ''; query !== null; ) {
+        const page = (await send('GET', `${BATCHES}${query}`, options)).body as BatchPage;
+        yield* page.items;
+        query = page.next_cursor && `?cursor=${encodeURIComponent(page.next_cursor)}`;
+      }
+    },
+
+    cancel: (id: string, options: CallOptions = {}): Promise<BatchRecord> =>
+      ask('POST', `${pathOf(id)}/cancel`, options),
+
+    /** A new batch of copies of the failed and expired images. */
+    retry: (id: string, options: BatchCallOptions = {}): Promise<BatchRecord> =>
+      ask('POST', `${pathOf(id)}/retry`, keyed(options)),
+
+    /** The batch once all of its images have ended, however long that takes; outages of the API are waited out. */
+    async wait(
+      id: string,
+      options: CallOptions & { onChange?: (batch: BatchRecord) => void } = {},
+    ): Promise<BatchRecord> {
+      const call = {
+        ...(options.signal && { signal: options.signal }),
+        retryForMs: Number.POSITIVE_INFINITY,
+      };
+      for (let last = ''; ; ) {
+        const batch = await get(id, call);
+        const seen = JSON.stringify(batch.counts);
+        if (seen !== last) options.onChange?.(batch);
+        last = seen;
+        if (batch.counts.pending + batch.counts.processing === 0) return batch;
+        await sleep(Math.min(POLL_MS, Math.max(250, (batch.eta_seconds ?? 0) * 100)), options.signal);
+      }
+    },
+  };
+}
