@@ -63,7 +63,8 @@ export async function submitLines(deps: Deps, req: Request, caller: Caller): Pro
 
   const write: WriteImages = async (add) => {
     let page: NewBatchImage[] = [];
-    for await (const line of readLines(req, limits)) {
+    // Whoever stops reading must not end the connection, or the answer would not arrive.
+    for await (const line of readLines(req.iterator({ destroyOnReturn: false }), limits)) {
       hash.update(line.text).update('\n');
       const item = await planner.plan(parseLine(line, planner.errors), pointerOfLine(line.number));
       if (!item) continue;

@@ -161,6 +161,8 @@ describe('a batch', () => {
     assertProblem(await sendLines('{"prompt":\n'), 400, 'malformed_json');
     assertProblem(await sendLines(`"${'x'.repeat(300_000)}"`), 413, 'payload_too_large');
     assertProblem(await post({ items: [] }), 422, 'validation_failed');
+    const large = await sendLines(`{"prompt":\n${toLines(itemsOf(60_000))}`);
+    assertProblem(large, 400, 'malformed_json');
     const many = itemsOf(1_001).map(({ prompt }) => ({ prompt }));
     assertProblem(await post({ items: many }), 422, 'validation_failed');
   });
