@@ -1,5 +1,6 @@
 import type { Scenario } from './scenario.ts';
 import { backlog } from './scenarios/backlog.ts';
+import { batch } from './scenarios/batch.ts';
 import { history } from './scenarios/history.ts';
 import { latency } from './scenarios/latency.ts';
 import { memory } from './scenarios/memory.ts';
@@ -10,4 +11,15 @@ import { submit } from './scenarios/submit.ts';
 import { worker } from './scenarios/worker.ts';
 
 /** In the order in which they run. */
-export const SCENARIOS: Scenario[] = [submit, poll, worker, latency, memory, scale, start, history, backlog];
+export const SCENARIOS: Scenario[] = [
+  submit,
+  batch,
+  poll,
+  worker,
+  latency,
+  memory,
+  scale,
+  start,
+  history,
+  backlog,
+];
