@@ -1,4 +1,6 @@
 import { getContainerRuntimeClient, ImageName } from 'testcontainers';
+// Which image that is nothing else of testcontainers tells, and nothing works without it.
+import { getReaperImage } from 'testcontainers/build/reaper/reaper.js';
 import { readComposeFile, serviceOf } from '../deploy/compose-file.ts';
 import { SERVICES } from './start-containers.ts';
 
@@ -6,9 +8,7 @@ import { SERVICES } from './start-containers.ts';
 export async function findMissing(getClient = getContainerRuntimeClient): Promise<string | null> {
   const client = await getClient().catch((error: unknown) => firstLine(error));
   if (typeof client === 'string') return `Docker is missing: ${client}`;
-  const { services } = readComposeFile();
-  for (const name of Object.keys(SERVICES)) {
-    const { image } = serviceOf(services, name);
+  for (const image of imagesNeeded()) {
     const imageName = ImageName.fromString(image);
     if (await client.image.exists(imageName)) continue;
     try {
@@ -18,6 +18,13 @@ export async function findMissing(getClient = getContainerRuntimeClient): Promis
     }
   }
   return null;
+}
+
+/** Of the servers; and of what removes their containers when this process is killed, unless that is switched off. */
+export function imagesNeeded(env = process.env): string[] {
+  const { services } = readComposeFile();
+  const servers = Object.keys(SERVICES).map((name) => serviceOf(services, name).image);
+  return env.TESTCONTAINERS_RYUK_DISABLED === 'true' ? servers : [...servers, getReaperImage()];
 }
 
 const firstLine = (error: unknown) =>

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { GenericContainer, Network, type StartedTestContainer, Wait } from 'testcontainers';
 import { createSupabaseKeys } from '../../src/local/gateway-keys.ts';
@@ -9,6 +11,7 @@ import { fillIn } from './compose-values.ts';
 
 const root = new URL('../../', import.meta.url);
 const START_MS = 180_000;
+const LOG_LINES = 20;
 
 /** Each with the port that the tests use; in the order in which one needs the other. */
 export const SERVICES = { redis: 6379, postgres: 5432, rest: null, storage: null, gateway: 8000 } as const;
@@ -40,7 +43,7 @@ export async function startContainers(): Promise<Containers> {
   try {
     for (const name of Object.keys(SERVICES) as Name[]) {
       const container = describeContainer(name, serviceOf(services, name), values);
-      started.set(name, await container.withNetwork(network).withNetworkAliases(name).start());
+      started.set(name, await startNamed(name, container.withNetwork(network).withNetworkAliases(name)));
     }
     const addressOf = (name: 'redis' | 'postgres' | 'gateway') => {
       const container = started.get(name);
@@ -62,6 +65,34 @@ export async function startContainers(): Promise<Containers> {
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+/**
+ * Starts one.
+ *
+ * @throws with its name and the last lines of its log
+ */
+export async function startNamed<Started>(
+  name: string,
+  container: {
+    withLogConsumer(consumer: (log: Readable) => unknown): unknown;
+    start(): Promise<Started>;
+  },
+): Promise<Started> {
+  const log: string[] = [];
+  container.withLogConsumer((stream) => {
+    createInterface({ input: stream }).on('line', (line) => {
+      log.push(line);
+      if (log.length > LOG_LINES) log.shift();
+    });
+  });
+  try {
+    return await container.start();
+  } catch (error) {
+    throw new Error([`The container ${name} did not start. Its log ends:`, ...log].join('\n  '), {
+      cause: error,
+    });
   }
 }
 

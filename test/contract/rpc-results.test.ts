@@ -93,6 +93,12 @@ describe('the result of a function call', () => {
     assert.equal((await target.call(none)).text, '[]');
   });
 
+  it('may be read by pages of any origin, and says so once', async () => {
+    const name = await defineFunction('origin', '() returns integer', 'select 1');
+    const answer = await target.call(name, {}, { headers: { origin: 'http://page.test' } });
+    assert.equal(answer.headers.get('access-control-allow-origin'), '*');
+  });
+
   it('stops silently after 1000 rows', async () => {
     const scalars = await defineFunction(
       'many',

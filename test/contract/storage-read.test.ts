@@ -109,6 +109,22 @@ describe('a public URL', () => {
     assert.equal(response.headers.get('access-control-allow-origin'), '*');
   });
 
+  it('tells a browser in advance that its pages may send what they want to', async () => {
+    const response = await fetch(`${target.url}/storage/v1/object/${closed}/a.png`, {
+      method: 'OPTIONS',
+      headers: {
+        origin: 'http://page.test',
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'authorization,x-upsert',
+      },
+    });
+    const allowed = (what: string) => response.headers.get(`access-control-allow-${what}`);
+    assert.ok(response.ok);
+    assert.equal(allowed('origin'), '*');
+    assert.match(allowed('methods') ?? '', /POST/);
+    assert.match(allowed('headers') ?? '', /authorization, ?x-upsert/i);
+  });
+
   it('of a missing object, a missing bucket and a private bucket is 400 with 404 in the body', async () => {
     const object = await fetch(publicUrl('folder/b.png'));
     const bucket = await fetch(`${target.url}/storage/v1/object/public/${target.name('none')}/a`);

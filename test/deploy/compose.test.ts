@@ -71,6 +71,14 @@ describe('every service of docker-compose.yml', () => {
   });
 });
 
+it('PostgREST can be asked whether it is ready', () => {
+  const { environment, healthcheck } = serviceOf(services, 'rest');
+  assert.deepEqual(healthcheck?.test, ['CMD', 'postgrest', '--ready']);
+  assert.equal(environment.PGRST_ADMIN_SERVER_PORT, 3001);
+  // It refuses `!4` and the like with exit code 1; so it would if no host were set.
+  assert.match(String(environment.PGRST_ADMIN_SERVER_HOST), /^[\w.]+$/);
+});
+
 it('the services of ours have no rights that they do not need', () => {
   for (const [name, service] of all.filter(([, each]) => isOurs(each))) {
     assert.equal(service.read_only, true, name);

@@ -3,11 +3,13 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { PassThrough, type Readable } from 'node:stream';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { fillIn } from '../containers/compose-values.ts';
-import { findMissing } from '../containers/find-missing.ts';
+import { findMissing, imagesNeeded } from '../containers/find-missing.ts';
 import { selectForSupabase } from '../containers/selection.ts';
+import { startNamed } from '../containers/start-containers.ts';
 
 const run = fileURLToPath(new URL('../containers/run.ts', import.meta.url));
 
@@ -55,6 +57,35 @@ describe('script/test containers', () => {
     });
 
     assert.equal(missing, 'Docker is missing: Could not find a working container runtime strategy');
+  });
+
+  it('needs the image by which testcontainers cleans up, unless that is switched off', () => {
+    const all = imagesNeeded({});
+    const without = imagesNeeded({ TESTCONTAINERS_RYUK_DISABLED: 'true' });
+
+    assert.match(all.at(-1) ?? '', /^testcontainers\/ryuk:/);
+    assert.deepEqual(without, all.slice(0, -1));
+    assert.equal(without.length, 5);
+  });
+
+  it('tells of a container that does not start which one it is, and what it said last', async () => {
+    const log = new PassThrough();
+    const container = {
+      withLogConsumer: (consumer: (log: Readable) => unknown) => consumer(log),
+      async start() {
+        for (let line = 1; line <= 30; line += 1) log.write(`line ${line}\n`);
+        log.end();
+        await once(log, 'end');
+        throw new Error('Health check not healthy');
+      },
+    };
+
+    await assert.rejects(startNamed('rest', container), ({ message, cause }: Error) => {
+      assert.match(message, /^The container rest did not start\. Its log ends:\n {2}line 11\n/);
+      assert.match(message, /line 30$/);
+      assert.equal((cause as Error).message, 'Health check not healthy');
+      return true;
+    });
   });
 
   it('runs all that asks Supabase for something, and says what it leaves out', () => {
