@@ -1,16 +1,16 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import https from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
-import { isPublicAddress } from './public-address.ts';
+import { isPublicAddress } from '../shared/public-address.ts';
 import { createResolveHost, type ResolveHost } from './resolve-host.ts';
 
 /** The name, or one of its addresses, is not of the public internet, or there is no such name: whoever asks cannot tell which. */
 export class NotPublicError extends Error {}
 
-/** One GET over https; no redirect is followed. The response is the caller's to read or destroy. */
+/** One request over https, a GET unless told otherwise; no redirect is followed. The response is the caller's to read or destroy. */
 export type RequestPublic = (
   url: URL,
-  options: { headers: OutgoingHttpHeaders; signal: AbortSignal },
+  options: { method?: 'GET' | 'POST'; headers: OutgoingHttpHeaders; body?: string; signal: AbortSignal },
 ) => Promise<IncomingMessage>;
 
 /**
@@ -34,14 +34,17 @@ export function createRequestPublic(
     return addresses;
   };
 
-  return async (url, { headers, signal }) => {
+  return async (url, { method = 'GET', headers, body, signal }) => {
     if (url.protocol !== 'https:' || url.username || url.password) throw new NotPublicError();
     const lookup = pinTo(await findAddresses(url, signal));
     signal.throwIfAborted();
     const { promise, resolve: answer, reject } = Promise.withResolvers<IncomingMessage>();
     // `agent: false`: the global one may know a proxy from the environment, and keeps connections.
     const tls = { agent: false, lookup, rejectUnauthorized: true, ...(ca && { ca }) } as const;
-    https.get(url, { ...tls, headers, signal }, answer).on('error', reject);
+    https
+      .request(url, { ...tls, method, headers, signal }, answer)
+      .on('error', reject)
+      .end(body);
     return promise;
   };
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import https from 'node:https';
 import { after, afterEach, before, describe, it } from 'node:test';
+import { isPublicAddress } from '../../src/shared/public-address.ts';
 import { createFetchUrl, type FetchUrl } from '../../src/worker/fetch-url.ts';
-import { isPublicAddress } from '../../src/worker/public-address.ts';
 import { createRequestPublic } from '../../src/worker/public-request.ts';
 import type { ResolveHost } from '../../src/worker/resolve-host.ts';
 import { type PictureServer, startPictureServer } from '../support/picture-server.ts';

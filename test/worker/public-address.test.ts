@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { isPublicAddress } from '../../src/worker/public-address.ts';
+import { isPublicAddress } from '../../src/shared/public-address.ts';
 
 const PUBLIC = ['1.1.1.1', '8.8.8.8', '100.63.255.255', '100.128.0.1', '172.15.0.1', '172.32.0.1']
   .concat(['169.253.1.1', '192.167.1.1', '223.255.255.255', '168.63.129.17', '::ffff:8.8.8.8'])

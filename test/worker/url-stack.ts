@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ReferenceImage } from '../../src/shared/generation.ts';
+import { isPublicAddress } from '../../src/shared/public-address.ts';
 import { createFetchUrl } from '../../src/worker/fetch-url.ts';
-import { isPublicAddress } from '../../src/worker/public-address.ts';
 import { createRequestPublic } from '../../src/worker/public-request.ts';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import { createGenerations, type Generations } from '../support/generations.ts';
