@@ -7,6 +7,7 @@ import type { IdentifyCaller } from './caller.ts';
 import type { EstimateGeneration } from './estimate-generation.ts';
 import { readIdempotencyKey } from './idempotency.ts';
 import { mustBeThere } from './image-route.ts';
+import { createOptionalBody } from './optional-body.ts';
 import { readPathId } from './path-id.ts';
 import { type Content, contentOf, type PlanGeneration } from './plan-generation.ts';
 import type { PlanOrReplay } from './plan-or-replay.ts';
@@ -61,23 +62,12 @@ export function createRegenerateRoute(deps: {
     });
   };
 
-  const readChanges: RequestHandler = (req, res, next) => {
-    if (hasBody(req)) return deps.jsonBody(req, res, next);
-    req.body = {};
-    next();
-  };
-
   const router = Router();
   router
     .route(`${IMAGES_PATH}/:id/regenerate`)
-    .post(readChanges, regenerate)
+    .post(createOptionalBody(deps.jsonBody), regenerate)
     .all(answerMethodNotAllowed('POST'));
   return router;
-}
-
-/** Whether anything is sent, of whatever type (RFC 9112, 6.3). Nothing changes nothing. */
-function hasBody({ headers }: Request): boolean {
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
 /** What of the image stays as it is: all of its content, its reference images, or nothing. */
