@@ -8,6 +8,7 @@ import { createDatasetStore } from './dataset-store.ts';
 import { createGenerationStore } from './generation-store.ts';
 import { createQueueStore } from './queue-store.ts';
 import type { CallOptions, Rpc } from './rpc.ts';
+import { createWebhookStore } from './webhook-store.ts';
 
 /**
  * The database as the processes see it: one method for each SQL function of `migrations/`, where each is described.
@@ -23,6 +24,7 @@ export function createStore(rpc: Rpc) {
     ...createApiKeyStore(rpc),
     ...createAdminStore(rpc),
     ...createBatchStore(rpc),
+    ...createWebhookStore(rpc),
 
     listMissingFunctions: async (names: string[], options: CallOptions): Promise<string[]> =>
       z.array(z.string()).parse(await rpc('list_missing_functions', { p_names: names }, options)),

@@ -50,9 +50,13 @@ test('every function names its search path, and it is empty', async () => {
 test('only triggers run with the rights of their owner, and what looks whether a user is there', async () => {
   const definers = await db.sql(`
     select p.oid::regprocedure::text as function from pg_proc p
-    where p.pronamespace = 'public'::regnamespace and p.prosecdef and p.prorettype <> 'trigger'::regtype`);
+    where p.pronamespace = 'public'::regnamespace and p.prosecdef and p.prorettype <> 'trigger'::regtype
+    order by 1`);
 
-  assert.deepEqual(definers, [{ function: 'user_is_active(uuid)' }]);
+  assert.deepEqual(
+    definers.map((one) => one.function),
+    ['user_is_active(uuid)', 'webhook_user_state(uuid)'],
+  );
 });
 
 test('every table has row level security', async () => {
