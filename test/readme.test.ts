@@ -83,6 +83,32 @@ test('every call of an operator', options, async () => {
   assert.match(output, /"reason":"new key".*"pauses":\[\].*"max_concurrency":50.*"dry_run":true/s);
 });
 
+test('webhooks by hand', options, async () => {
+  const output = await runInShell(example('sh', 'hook() {'));
+
+  assert.match(output, /"status":"pending".*"items":\[\]/s);
+});
+
+test('a webhook that is checked', async () => {
+  const program = join(folder, 'webhook.ts');
+  const library = import.meta.resolve('standardwebhooks');
+  const code = `
+    ${example('ts', 'function readWebhook').replace("'standardwebhooks'", `'${library}'`)}
+    const secret = 'whsec_' + Buffer.alloc(36, 7).toString('base64');
+    const [body, now] = ['{"type": "image.succeeded", "data": {"id": "an-image"}}', new Date()];
+    const headers = {
+      'webhook-id': 'an-id',
+      'webhook-timestamp': String(Math.floor(now.getTime() / 1000)),
+      'webhook-signature': new Webhook(secret).sign('an-id', now, body),
+    };
+    console.log(JSON.stringify(readWebhook(secret, body, headers)));`;
+  writeFileSync(program, code);
+
+  const { stdout } = await run(process.execPath, [program]);
+
+  assert.deepEqual(JSON.parse(stdout), { type: 'image.succeeded', imageId: 'an-image', onceById: 'an-id' });
+});
+
 test('every call by the client', async () => {
   const { token } = await stack.createUser();
   const program = join(folder, 'example.ts');

@@ -12,6 +12,7 @@ import type { Release } from '../shared/release.ts';
 import type { Storage } from '../shared/storage.ts';
 import type { Store } from '../shared/store.ts';
 import type { Tracing } from '../shared/tracing.ts';
+import type { WebhookSealing } from '../shared/webhook-sealing.ts';
 import { createAcceptBatch } from './accept-batch.ts';
 import { createRequireAdmin } from './admin-access.ts';
 import { createAdminImagesRoute } from './admin-images-route.ts';
@@ -49,6 +50,9 @@ import type { Submit } from './submitter.ts';
 import { createTraceRequest } from './trace-request.ts';
 import type { WithUploadSlot } from './upload-slots.ts';
 import { createWaitForImage } from './wait-for-image.ts';
+import { createWebhookDeliveriesRoute } from './webhook-deliveries-route.ts';
+import { createWebhookSecretsRoute } from './webhook-secrets-route.ts';
+import { createCheckWebhookUrl } from './webhook-url.ts';
 
 const EXPOSED_HEADERS = [
   'Location',
@@ -78,6 +82,8 @@ export type AppDeps = {
   rateLimit: RequestHandler[];
   withUploadSlot: WithUploadSlot;
   anonymousAccess: boolean;
+  /** For the secrets of webhooks; null where none are sent. */
+  webhookSealing: WebhookSealing | null;
   /** Origins of browsers' pages that may call, `*` for all; none by default. */
   corsOrigins: string[];
   /** How many proxies stand in front: so far an address that they report is believed. */
@@ -119,6 +125,8 @@ export function createApp(deps: AppDeps): Express {
   app.use(createImageRoute(parts));
   app.use(createApiKeysRoute(parts));
   app.use(createBatchesRoute(parts));
+  app.use(createWebhookSecretsRoute(parts));
+  app.use(createWebhookDeliveriesRoute(parts));
   app.use(createDatasetsRoute(parts));
   app.use(createDatasetFilesRoute(parts));
   app.use(createAdminQueueRoute(parts));
@@ -137,10 +145,12 @@ function createParts(deps: AppDeps) {
     waitForImage: createWaitForImage(deps),
     applyWaitPreference: createApplyWaitPreference(),
   };
+  const checkWebhookUrl = createCheckWebhookUrl(deps);
   return {
     ...deps,
     ...waiting,
-    plan: createPlanGeneration(deps),
+    checkWebhookUrl,
+    plan: createPlanGeneration({ ...deps, checkWebhookUrl }),
     planOrReplay: createPlanOrReplay(deps),
     estimate: createEstimateGeneration(deps),
     answerAccepted: createAnswerAccepted({ ...deps, ...waiting }),

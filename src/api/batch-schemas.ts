@@ -2,11 +2,17 @@ import { z } from 'zod';
 import { cursor } from './cursor.ts';
 import { generateRequest, metadata, storableText } from './generate-request.ts';
 import { openText } from './open-text.ts';
+import { webhookUrl } from './webhook-url.ts';
 
 export const BATCH_LIMITS = { json_items: 1_000, ndjson_lines: 100_000, custom_id_characters: 200 } as const;
 export const BATCH_STATUSES = ['pending', 'processing', 'completed', 'canceled'] as const;
 
 const name = storableText.trim().min(1).max(200);
+
+const batchWebhookUrl = webhookUrl.meta({
+  description:
+    'Where the end of the batch is told. Those of its images are told where each, or `defaults`, says.',
+});
 
 export const customId = storableText.min(1).max(BATCH_LIMITS.custom_id_characters).nullish().meta({
   description: 'Your own name of the image, once in a batch.',
@@ -25,6 +31,7 @@ export const batchRequest = z.strictObject({
   defaults: z.looseObject({}).nullish(),
   items: z.array(z.unknown()).min(1).max(BATCH_LIMITS.json_items),
   metadata: metadata.optional(),
+  webhook_url: batchWebhookUrl,
   dry_run: z.boolean().nullish(),
 });
 
@@ -42,6 +49,7 @@ export type BatchBody = z.input<typeof batchRequestShown>;
 /** `POST /ai/batches` as NDJSON: each line is an item, and what is said of all of them is in the query. */
 export const batchQuery = z.strictObject({
   name: name.optional(),
+  webhook_url: batchWebhookUrl.unwrap().unwrap().optional(),
   dry_run: z
     .enum(['true', 'false'])
     .transform((text) => text === 'true')

@@ -17,6 +17,7 @@ import { answerMethodNotAllowed } from './problem.ts';
 import type { ReadQueue } from './queue-snapshot.ts';
 import { submitJson, submitLines } from './submit-batch.ts';
 import { parseQuery, validationFailed } from './validation.ts';
+import type { CheckWebhookUrl } from './webhook-url.ts';
 
 const READ = { repeatForMs: 2_000 };
 const WRITE = { repeatForMs: 5_000 };
@@ -32,6 +33,7 @@ export function createBatchesRoute(deps: {
   store: Pick<Store, 'getBatch' | 'listBatches' | 'cancelBatch' | 'copyFailedImages' | 'getDatasetContext'>;
   models: Models;
   acceptBatch: AcceptBatch;
+  checkWebhookUrl: CheckWebhookUrl;
   batchSteps: BatchSteps;
   readQueue: ReadQueue;
   identify: IdentifyCaller;

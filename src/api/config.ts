@@ -5,6 +5,7 @@ import { LOG_LEVEL } from '../shared/logger.ts';
 import { metricsConfig } from '../shared/metrics/metrics-token.ts';
 import { knowsDefaultModel, modelsConfig } from '../shared/models.ts';
 import { tracingConfig } from '../shared/tracing-config.ts';
+import { webhookConfig } from '../shared/webhook-sealing.ts';
 
 const list = z
   .string()
@@ -27,6 +28,7 @@ export const apiConfig = z
   .object({
     ...connectionConfig,
     ...metricsConfig,
+    ...webhookConfig,
     HOST: z.string().min(1).default('127.0.0.1'),
     PORT: z.coerce.number().int().min(0).max(65_535).default(8080),
     /** One or both; without a URL the project's own keys are asked for. */

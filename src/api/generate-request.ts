@@ -4,6 +4,7 @@ import { type Model, type Models, RESOLUTIONS, type Resolution } from '../shared
 import type { FieldError } from './api-error.ts';
 import { referenceImages } from './reference-images.ts';
 import { readBody } from './validation.ts';
+import { webhookUrl } from './webhook-url.ts';
 
 export const QUALITIES = ['standard', 'high', 'ultra'] as const;
 export const FORMATS = ['png', 'jpeg', 'webp'] as const;
@@ -79,6 +80,7 @@ export const generateRequest = z.strictObject({
     .nullish()
     .meta({ description: `When to give up; ${LIMITS.deadline_seconds.default} when not given.` }),
   metadata: metadata.optional(),
+  webhook_url: webhookUrl,
   dry_run: z.boolean().nullish().meta({ description: 'Only tell what it would cost and how long it waits.' }),
 });
 export type GenerateRequest = z.output<typeof generateRequest>;
@@ -86,7 +88,8 @@ export type GenerateRequest = z.output<typeof generateRequest>;
 export type GenerateBody = z.input<typeof generateRequest>;
 
 /** The fields that are checked further, each null when it is not valid by itself: that is told already. */
-const { dataset_id, model, quality, resolution, aspect_ratio, reference_images } = generateRequest.shape;
+const { dataset_id, model, quality, resolution, aspect_ratio, reference_images, webhook_url } =
+  generateRequest.shape;
 const checkedFields = z
   .object({
     dataset_id: dataset_id.catch(null),
@@ -95,6 +98,7 @@ const checkedFields = z
     resolution: resolution.catch(null),
     aspect_ratio: aspect_ratio.catch(null),
     reference_images: reference_images.catch(null),
+    webhook_url: webhook_url.catch(null),
   })
   .catch({
     dataset_id: null,
@@ -103,6 +107,7 @@ const checkedFields = z
     resolution: null,
     aspect_ratio: null,
     reference_images: null,
+    webhook_url: null,
   });
 
 /** What a request asks for, with everything decided that it left open. */
@@ -116,13 +121,14 @@ export type ImageSettings = {
 };
 
 /**
- * `accepted` is null when there are errors. `datasetId` and `referenceImages` are worth looking at in either case: all
- * errors are told at once.
+ * `accepted` is null when there are errors. `datasetId`, `referenceImages` and `webhookUrl` are worth looking at in either
+ * case: all errors are told at once.
  */
 export type GenerateReading = {
   accepted: { request: GenerateRequest; settings: ImageSettings } | null;
   datasetId: string | null;
   referenceImages: ReferenceImage[];
+  webhookUrl: string | null;
   errors: FieldError[];
 };
 
@@ -154,6 +160,7 @@ export function readGenerateRequest(body: unknown, models: Models): GenerateRead
       : null,
     datasetId: fields.dataset_id ?? null,
     referenceImages: fields.reference_images ?? [],
+    webhookUrl: fields.webhook_url ?? null,
     errors,
   };
 }

@@ -8,4 +8,5 @@ export const NEEDED_FUNCTIONS = [
   'advance_batches',
   'get_dataset_context',
   'add_dataset_images',
+  'list_webhook_deliveries',
 ];

@@ -4,7 +4,7 @@ import type { Caller } from './caller.ts';
 import type { KeyFields } from './idempotency.ts';
 
 type Fields = Pick<NewBatch, 'name' | 'metadata'> &
-  Partial<Pick<NewBatch, 'user_id' | 'lane_key' | 'parent_id'>>;
+  Partial<Pick<NewBatch, 'user_id' | 'lane_key' | 'parent_id' | 'webhook_url'>>;
 
 /** An empty batch of the caller's. */
 export function newBatch(caller: Caller, fields: Fields & KeyFields): NewBatch {

@@ -6,6 +6,7 @@ import { customId } from './batch-schemas.ts';
 import type { Caller } from './caller.ts';
 import { createPlanGeneration } from './plan-generation.ts';
 import { pointerOf, readBody } from './validation.ts';
+import type { CheckWebhookUrl } from './webhook-url.ts';
 
 /** Told at most, of a batch with many mistakes. */
 const MOST_ERRORS = 200;
@@ -17,17 +18,23 @@ export type ItemPlanner = {
 };
 
 /**
- * Plans the items of one batch. A dataset is looked at once for all that name it, and the mistakes of all items are
- * collected; `defaults` are fields of those that do not have them.
+ * Plans the items of one batch. A dataset is looked at once for all that name it, the secrets of webhooks once for all that
+ * have any, and the mistakes of all items are collected; `defaults` are fields of those that do not have them.
  */
 export function createItemPlanner(
-  deps: { store: Pick<Store, 'getDatasetContext'>; models: Models },
+  deps: { store: Pick<Store, 'getDatasetContext'>; models: Models; checkWebhookUrl: CheckWebhookUrl },
   caller: Caller,
   defaults: Record<string, unknown> = {},
 ): ItemPlanner {
+  let webhookErrors: ReturnType<CheckWebhookUrl> | null = null;
   const datasets = new Map<string, ReturnType<Store['getDatasetContext']>>();
   const planOne = createPlanGeneration({
     models: deps.models,
+    async checkWebhookUrl(url, userId) {
+      if (url === null) return [];
+      webhookErrors ??= deps.checkWebhookUrl(url, userId);
+      return webhookErrors;
+    },
     store: {
       getDatasetContext(id, scope, options) {
         const found = datasets.get(id) ?? deps.store.getDatasetContext(id, scope, options);

@@ -4,12 +4,13 @@ import { keyIsGone, UNKNOWN_DATASET } from './accept-generation.ts';
 import { ApiError } from './api-error.ts';
 import type { KeyFields } from './idempotency.ts';
 import type { Plan } from './plan-generation.ts';
+import { NO_WEBHOOK_SECRET } from './webhook-url.ts';
 
 const READ = { repeatForMs: 2_000 };
 
 /**
  * The plan, or the image that the request's Idempotency-Key has made of it before: that is the answer also when the
- * dataset which it names has gone since, or is no longer the caller's.
+ * dataset which it names has gone since, or is no longer the caller's, or the secret that would sign its webhook has.
  *
  * @throws ApiError the plan's refusal when the key has made nothing of this request; gone when that was deleted
  */
@@ -29,7 +30,7 @@ export function createPlanOrReplay(deps: { store: Pick<Store, 'findReplayedGener
     try {
       return { plan: await plan };
     } catch (refusal) {
-      const made = isOfDataset(refusal) ? await findMade(key()) : null;
+      const made = isOfWhatWent(refusal) ? await findMade(key()) : null;
       if (!made) throw refusal;
       if (made.deleted_at !== null) throw keyIsGone();
       return { made };
@@ -38,10 +39,10 @@ export function createPlanOrReplay(deps: { store: Pick<Store, 'findReplayedGener
 }
 
 /** All else of the request is valid, so that it can be hashed. */
-function isOfDataset(refusal: unknown): boolean {
+function isOfWhatWent(refusal: unknown): boolean {
   return (
     refusal instanceof ApiError &&
     refusal.errors.length > 0 &&
-    refusal.errors.every((one) => one === UNKNOWN_DATASET)
+    refusal.errors.every((one) => one === UNKNOWN_DATASET || one === NO_WEBHOOK_SECRET)
   );
 }

@@ -41,7 +41,12 @@ export function createRegenerateRoute(deps: {
     const changes = isObject(req.body) ? req.body : {};
     const body = isObject(req.body) ? { ...requestOf(parent, changes), ...changes } : req.body;
     const asked = await deps.planOrReplay(
-      deps.plan(body, caller, { stored: storedOf(parent, changes), more: idempotency.errors }),
+      deps.plan(body, caller, {
+        stored: storedOf(parent, changes),
+        // Or an admin's copy of a user's image would belong to nobody, for everybody to read.
+        userId: parent.user_id ?? caller.userId,
+        more: idempotency.errors,
+      }),
       idempotency.fields,
     );
     if ('made' in asked) return deps.answerAccepted(req, res, caller, asked);
@@ -53,8 +58,6 @@ export function createRegenerateRoute(deps: {
     await deps.answerAccepted(req, res, caller, {
       item: {
         ...item,
-        // Or an admin's copy of a user's image would belong to nobody, for everybody to read.
-        user_id: parent.user_id ?? item.user_id,
         ...idempotency.fields(),
         parent_id: parent.id,
         root_id: parent.root_id ?? parent.id,
@@ -90,6 +93,7 @@ function requestOf(row: Generation, changes: Record<string, unknown>): Record<st
     ...(changes.quality === undefined && { resolution: row.resolution }),
     model: row.model,
     metadata: row.metadata,
+    webhook_url: row.webhook_url,
   };
 }
 

@@ -12,6 +12,7 @@ import { createModels } from '../shared/models.ts';
 import { startTracing } from '../shared/start-tracing.ts';
 import { sweepTempFolders } from '../shared/temp-folders.ts';
 import { createTimers } from '../shared/timers.ts';
+import { createWebhookSealing } from '../shared/webhook-sealing.ts';
 import { createApp } from './app.ts';
 import { createIdentifyCaller } from './caller.ts';
 import { listenForChanges } from './changes.ts';
@@ -109,6 +110,9 @@ export async function startApi(
     changes,
     leaving: leaving.signal,
     anonymousAccess: config.ANONYMOUS_ACCESS,
+    webhookSealing: config.WEBHOOK_ENCRYPTION_KEY
+      ? createWebhookSealing(config.WEBHOOK_ENCRYPTION_KEY)
+      : null,
     corsOrigins: config.CORS_ORIGINS,
     trustedProxies: config.TRUSTED_PROXIES,
     log,

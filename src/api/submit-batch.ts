@@ -12,6 +12,7 @@ import { newBatch } from './new-batch.ts';
 import { createItemPlanner, pointerOfItem, pointerOfLine } from './plan-items.ts';
 import { type Line, readLines } from './read-lines.ts';
 import { parseQuery, readBody, validationFailed } from './validation.ts';
+import type { CheckWebhookUrl } from './webhook-url.ts';
 
 /** Rows of one call of the database. */
 const PAGE = 1_000;
@@ -20,7 +21,12 @@ const MOST_LINE_BYTES = 256 * 1_024;
 /** What a request came to: an accepted batch, or what it would cost. */
 export type SubmittedBatch = { id: string } | { estimate: BatchEstimate };
 
-type Deps = { store: Pick<Store, 'getDatasetContext'>; models: Models; acceptBatch: AcceptBatch };
+type Deps = {
+  store: Pick<Store, 'getDatasetContext'>;
+  models: Models;
+  checkWebhookUrl: CheckWebhookUrl;
+  acceptBatch: AcceptBatch;
+};
 
 /** A batch whose items are in the JSON body. @throws ApiError that names every bad field of every item */
 export async function submitJson(deps: Deps, req: Request, caller: Caller): Promise<SubmittedBatch> {
@@ -33,11 +39,18 @@ export async function submitJson(deps: Deps, req: Request, caller: Caller): Prom
     const planned = await planner.plan(item, pointerOfItem(index));
     if (planned) items.push(planned);
   }
-  const all = [...planner.errors, ...idempotency.errors];
+  const webhookUrl = data.webhook_url ?? null;
+  const webhookErrors = await deps.checkWebhookUrl(webhookUrl, caller.userId);
+  const all = [...webhookErrors, ...planner.errors, ...idempotency.errors];
   if (all.length > 0) throw validationFailed(all);
   if (data.dry_run) return { estimate: estimateOf(items.length, costOf(items)) };
   const { name, metadata } = data;
-  const batch = newBatch(caller, { name: name ?? null, metadata: metadata ?? {}, ...idempotency.fields() });
+  const batch = newBatch(caller, {
+    name: name ?? null,
+    metadata: metadata ?? {},
+    webhook_url: webhookUrl,
+    ...idempotency.fields(),
+  });
   const write: WriteImages = async (add) => {
     await add(items);
     return { total: items.length, hash: null };
@@ -50,12 +63,17 @@ export async function submitJson(deps: Deps, req: Request, caller: Caller): Prom
  * mistake nothing more is written, but the rest is read, so that all mistakes are told.
  */
 export async function submitLines(deps: Deps, req: Request, caller: Caller): Promise<SubmittedBatch> {
-  const { name, dry_run: isDryRun } = parseQuery(batchQuery, req.query);
+  const { name, webhook_url: webhookUrl = null, dry_run: isDryRun } = parseQuery(batchQuery, req.query);
   const idempotency = readIdempotencyKey(req, caller);
-  if (idempotency.errors.length > 0) throw validationFailed(idempotency.errors);
+  const webhookErrors = (await deps.checkWebhookUrl(webhookUrl, caller.userId)).map((one) => ({
+    ...one,
+    pointer: '?webhook_url',
+  }));
+  const problems = [...webhookErrors, ...idempotency.errors];
+  if (problems.length > 0) throw validationFailed(problems);
   // The body's part of the hash is its lines.
   const { request_hash: hashOfQuery, ...key } = idempotency.fields();
-  const hash = createHash('sha256').update(`${hashOfQuery} ${name ?? ''}`);
+  const hash = createHash('sha256').update(`${hashOfQuery} ${name ?? ''} ${webhookUrl ?? ''}`);
   const planner = createItemPlanner(deps, caller);
   const limits = { mostBytes: MOST_LINE_BYTES, mostLines: BATCH_LIMITS.ndjson_lines };
   let total = 0;
@@ -87,9 +105,8 @@ export async function submitLines(deps: Deps, req: Request, caller: Caller): Pro
     await write(async () => undefined);
     return { estimate: estimateOf(total, cost) };
   }
-  return {
-    id: await deps.acceptBatch(newBatch(caller, { name: name ?? null, metadata: {}, ...key }), write),
-  };
+  const batch = newBatch(caller, { name: name ?? null, metadata: {}, webhook_url: webhookUrl, ...key });
+  return { id: await deps.acceptBatch(batch, write) };
 }
 
 /** A line that is no JSON is one mistake among the others; the planner takes null for what it is. */

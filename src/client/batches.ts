@@ -19,11 +19,15 @@ export function createBatches(send: Send) {
   const get = (id: string, options: CallOptions = {}) => ask('GET', pathOf(id), options);
   const sendLines = (
     items: Iterable<BatchItem>,
-    { name, ...options }: BatchCallOptions & { name?: string; dryRun?: boolean },
+    { name, webhookUrl, ...options }: BatchCallOptions & { name?: string; webhookUrl?: string },
     query: Record<string, string>,
   ) => {
     const lines = Array.from(items, (item) => `${JSON.stringify(item)}\n`);
-    const asked = new URLSearchParams({ ...(name && { name }), ...query });
+    const asked = new URLSearchParams({
+      ...(name && { name }),
+      ...(webhookUrl && { webhook_url: webhookUrl }),
+      ...query,
+    });
     const body = new Blob(lines, { type: 'application/x-ndjson' });
     return send('POST', `${BATCHES}?${asked}`, { ...keyed(options), body });
   };
@@ -36,7 +40,7 @@ export function createBatches(send: Send) {
     /** Up to 100,000 items, each of them whole. */
     createFromLines: async (
       items: Iterable<BatchItem>,
-      options: BatchCallOptions & { name?: string } = {},
+      options: BatchCallOptions & { name?: string; webhookUrl?: string } = {},
     ): Promise<BatchRecord> => (await sendLines(items, options, {})).body as BatchRecord,
 
     /** What up to 100,000 items would cost; nothing is stored. */

@@ -4,6 +4,7 @@ import { createBatches } from './batches.ts';
 import { createDatasets } from './datasets.ts';
 import { createSend } from './http.ts';
 import { createImages } from './images.ts';
+import { createWebhooks } from './webhooks.ts';
 
 export type ClientOptions = {
   /** Where the API is, without a slash at its end: `https://images.example.com`. */
@@ -24,6 +25,7 @@ export function createDarkroomClient({ baseUrl, token, fetch: given }: ClientOpt
     ...createImages(send),
     batches: createBatches(send),
     datasets: createDatasets(send),
+    webhooks: createWebhooks(send),
     admin: createAdmin(send),
     /** What a request may ask for, with prices and limits. */
     options: async () => (await send('GET', '/ai/options')).body as GenerationOptions,

@@ -73,6 +73,8 @@ function describeConnections(plan: StackPlan): Record<string, string> {
     SUPABASE_URL: urlOf(plan.settings.ports.supabase),
     SUPABASE_SERVICE_ROLE_KEY: plan.serviceRoleKey,
     REDIS_URL: plan.redisUrl,
+    // Another key is derived from it, and it is kept as long as what is sealed.
+    WEBHOOK_ENCRYPTION_KEY: plan.settings.secrets.jwtSecret,
   };
 }
 

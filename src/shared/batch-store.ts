@@ -40,6 +40,8 @@ export type NewBatch = {
   name: string | null;
   metadata: Record<string, string>;
   parent_id: string | null;
+  /** Where its end is told; of a retry that has none, where its parent's was. */
+  webhook_url?: string | null;
   idempotency_scope?: string | undefined;
   idempotency_key?: string | undefined;
   request_hash?: string | undefined;

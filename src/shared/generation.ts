@@ -87,6 +87,8 @@ export const generationSchema = z.object({
   parent_id: z.guid().nullable(),
   root_id: z.guid().nullable(),
   metadata: z.record(z.string(), z.unknown()),
+  /** May hold a token of the receiver's, so it stands in no log. */
+  webhook_url: z.string().nullable(),
   usage: usageSchema.nullable(),
   timings: z.record(z.string(), z.number()).nullable(),
   estimated_cost_usd: z.number().nullable(),
@@ -145,6 +147,8 @@ export type NewGeneration = {
   /** The image that it is made from again, and the first of that line; without them it is its own root. */
   parent_id?: string | null;
   root_id?: string | null;
+  /** Where its end is told. */
+  webhook_url?: string | null;
   /** The request that it came with, for its attempts to go on from. */
   traceparent?: string | null;
   idempotency_scope?: string;

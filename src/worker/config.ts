@@ -6,6 +6,7 @@ import { LOG_LEVEL } from '../shared/logger.ts';
 import { metricsConfig } from '../shared/metrics/metrics-token.ts';
 import { knowsDefaultModel, modelsConfig } from '../shared/models.ts';
 import { tracingConfig } from '../shared/tracing-config.ts';
+import { webhookConfig } from '../shared/webhook-sealing.ts';
 
 const ms = (standard: number) => z.coerce.number().int().positive().default(standard);
 
@@ -15,6 +16,7 @@ export const workerConfig = z
     ...connectionConfig,
     ...modelsConfig,
     ...metricsConfig,
+    ...webhookConfig,
     GEMINI_API_KEY: z.string().min(1),
     GEMINI_BASE_URL: z.url({ protocol: /^https?$/ }).optional(),
     GEMINI_TIMEOUT_MS: ms(240_000),

@@ -10,8 +10,11 @@ import { assembleWorker, type WorkerParts } from './assemble-worker.ts';
 import { listenForCancels } from './cancel-listener.ts';
 import type { Claims } from './claims.ts';
 import type { WorkerConfig } from './config.ts';
+import type { DeliverWebhooks } from './deliver-webhooks.ts';
 import { createFetchUrl } from './fetch-url.ts';
 import { openImageFiles } from './image-files.ts';
+import { createRequestPublic } from './public-request.ts';
+import { startWebhooks } from './start-webhooks.ts';
 import { NEEDED_FUNCTIONS, startWorkerServer, type WorkerPhase } from './worker-server.ts';
 
 /** How long a stopping worker's last reports may take, beyond the grace for the work itself. */
@@ -20,13 +23,14 @@ export const LAST_REPORTS_MS = 10_000;
 /**
  * Starts one worker: it beats, releases, reconciles and takes jobs. Resolves once it is registered, which waits for the
  * database; Redis may come later. With WORKER_PORT it listens from the beginning; `url` is null without. `onStuck` is called when it no longer hears of jobs, and only a new process helps.
- * `fetchUrl` is another one than the guarded one in tests only.
+ * `fetchUrl` and `requestPublic` are others than the guarded ones in tests only.
  */
 export async function startWorker(
   config: WorkerConfig,
   plainLog: Logger,
   onStuck: () => void,
   fetchUrl = createFetchUrl(),
+  requestPublic = createRequestPublic(),
 ): Promise<{ id: string; url: string | null; stop(): Promise<void> }> {
   const tracing = await startTracing(config, {
     serviceName: 'darkroom-worker',
@@ -54,6 +58,7 @@ export async function startWorker(
     reconcile.lostJobs().catch((error: unknown) => log.warn({ err: error }, 'step.failed'));
     connections.release.request();
   });
+  const webhooks = startWebhooks(config, connections, { timers: reconcile, registry, requestPublic, log });
   const cancels = listenForCancels({
     redisUrl: config.REDIS_URL,
     prefix: config.QUEUE_PREFIX,
@@ -70,7 +75,7 @@ export async function startWorker(
     /** Takes no more, lets what runs finish within the grace period, hands back the rest, signs off. */
     stop() {
       phase = 'draining';
-      left ??= leave(worker, connections, config.SHUTDOWN_GRACE_MS, log).finally(async () => {
+      left ??= leave(worker, webhooks, connections, config.SHUTDOWN_GRACE_MS, log).finally(async () => {
         cancels.close();
         await imageFiles.close();
         await server?.close();
@@ -103,16 +108,20 @@ async function listen(
 
 async function leave(
   worker: WorkerParts,
+  webhooks: DeliverWebhooks | null,
   connections: Connections,
   graceMs: number,
   log: Logger,
 ): Promise<void> {
+  const from = performance.now();
   const { claims, heartbeat, jobs, reconcile } = worker;
   worker.closeSlots();
   heartbeat.beatNow().catch((error: unknown) => log.warn({ err: error }, 'beat.failed'));
+  const webhooksEnded = webhooks?.stop(graceMs);
   await Promise.race([jobs.drain(graceMs), idleWithoutRedis(claims, connections, graceMs)]);
   claims.stopAll('shutdown');
   await untilEmpty(() => claims.list().length, LAST_REPORTS_MS / 2);
+  if (webhooksEnded) await atMost(graceMs + LAST_REPORTS_MS / 2 - (performance.now() - from), webhooksEnded);
   worker.leaving.abort();
   reconcile.stop();
   await atMost(1_000, heartbeat.stop());

@@ -17,6 +17,7 @@ export const NEEDED_FUNCTIONS = [
   'complete_generation',
   'release_generations',
   'claim_storage_cleanup',
+  'claim_webhook_deliveries',
 ];
 
 /**

@@ -81,6 +81,16 @@ POST   /ai/api-keys                         -         201  403   201    401  401
 POST   /ai/api-keys                         owner     201  403   403    401  401   201    401
 DELETE /ai/api-keys/{id}                    owner     204  403   404    401  401   204    401
 DELETE /ai/api-keys/{id}                    gone      204  403   404    401  401   204    401
+GET    /ai/webhook-secrets                  -         200  403   200    401  401   200    401
+GET    /ai/webhook-secrets                  owner     200  403   403    401  401   200    401
+POST   /ai/webhook-secrets                  -         201  403   201    401  401   422    401
+POST   /ai/webhook-secrets                  owner     201  403   403    401  401   201    401
+DELETE /ai/webhook-secrets/{id}             owner     204  403   404    401  401   204    401
+DELETE /ai/webhook-secrets/{id}             gone      404  403   404    401  401   404    401
+GET    /ai/webhook-deliveries               -         200  200   200    401  401   200    401
+GET    /ai/webhook-deliveries               owner     403  403   403    401  401   200    401
+POST   /ai/webhook-deliveries/{id}/replay   owner     202  202   404    401  401   202    401
+POST   /ai/webhook-deliveries/{id}/replay   gone      404  404   404    401  401   404    401
 GET    /admin/queue                         -         403  403   403    401  401   200    401
 POST   /admin/queue/pause                   -         403  403   403    401  401   200    401
 POST   /admin/queue/resume                  -         403  403   403    401  401   200    401
@@ -133,5 +143,7 @@ export const LISTED: Record<string, Partial<Record<Caller, Whose[]>>> = {
     nobody: ['nobody'],
     admin: ['owner', 'nobody'],
   },
+  'GET /ai/webhook-secrets': { owner: ['owner'], other: [], admin: ['owner'] },
+  'GET /ai/webhook-deliveries': { owner: ['owner'], key: ['owner'], other: [], admin: ['owner'] },
   'GET /ai/api-keys': { owner: ['owner'], other: [], admin: ['owner'] },
 };

@@ -15,6 +15,7 @@ import { type Asked, askOperation, nameOf, operationOf } from './ask-operation.t
 import { CALLERS, type Caller, LISTED, MATRIX, type Whose } from './authorization-table.ts';
 import { OPERATIONS } from './contract.ts';
 import { finishImage } from './finish-image.ts';
+import { makeDelivery } from './make-delivery.ts';
 import { readWritten } from './written.ts';
 
 let stack: TestStack;
@@ -42,18 +43,27 @@ before(async () => {
 });
 after(() => stack.stop());
 
-type Kind = 'image' | 'dataset' | 'key' | 'batch';
+type Kind = 'image' | 'dataset' | 'key' | 'batch' | 'secret' | 'delivery';
 
 /** How a thing comes, and how it is gone. */
-const MAKE: Record<Kind, { create: string; remove?: string }> = {
+const MAKE: Record<Exclude<Kind, 'delivery'>, { create: string; remove?: string }> = {
   image: { create: 'generateImage', remove: 'deleteImage' },
   dataset: { create: 'createDataset', remove: 'deleteDataset' },
   key: { create: 'createApiKey', remove: 'revokeApiKey' },
   batch: { create: 'createBatch' },
+  secret: { create: 'createWebhookSecret', remove: 'deleteWebhookSecret' },
 };
+
+/** A user has two at most: the last one may stay. */
+const makeRoomForSecret = () =>
+  stack.sql(
+    'delete from public.webhook_secrets where id not in (select id from public.webhook_secrets order by id desc limit 1)',
+  );
 
 /** The ids of a new thing, as paths have them. */
 async function make(kind: Kind, whose: Whose): Promise<{ id: string; image_id: string }> {
+  if (kind === 'delivery') return { id: await makeDelivery(stack, ownerId, whose), image_id: '' };
+  if (kind === 'secret') await makeRoomForSecret();
   const maker = callers[whose !== 'nobody' ? 'owner' : kind === 'image' ? 'nobody' : 'admin'];
   const { body } = await askOperation(maker, operationOf(MAKE[kind].create));
   const ids = { id: body.id, image_id: '' };
@@ -74,17 +84,23 @@ const KIND_OF: Record<string, Kind> = {
   datasets: 'dataset',
   'api-keys': 'key',
   batches: 'batch',
+  'webhook-secrets': 'secret',
+  'webhook-deliveries': 'delivery',
 };
 
 /** How operations whose path names nothing name the owner. */
 const NAME_OWNER: Record<string, () => Asked> = {
   listImages: () => ({ query: `?user_id=${ownerId}` }),
   listApiKeys: () => ({ query: `?user_id=${ownerId}` }),
+  listWebhookSecrets: () => ({ query: `?user_id=${ownerId}` }),
+  createWebhookSecret: () => ({ body: { user_id: ownerId } }),
+  listWebhookDeliveries: () => ({ query: `?user_id=${ownerId}` }),
   createApiKey: () => ({ body: { name: 'A gift', user_id: ownerId } }),
   createDataset: () => ({ body: { name: 'A gift', owner_id: ownerId } }),
 };
 
 async function prepare({ path, operationId }: Operation, whose: Whose): Promise<Asked> {
+  if (operationId === 'createWebhookSecret') await makeRoomForSecret();
   if (whose === '-') return { ids: { file: 'swagger-ui.css' } };
   if (operationId === 'generateImage') {
     return { body: { prompt: 'A fox', dataset_id: (await make('dataset', whose)).id } };
@@ -117,8 +133,8 @@ describe('the table of who may do what', () => {
 function variantsOf(name: string): Whose[] {
   if (!name.includes('{id}')) return ['-'];
   const kind = KIND_OF[name.split('/')[2] ?? ''];
-  // A key always has a user.
-  if (kind === 'key') return ['owner', 'gone'];
+  // They always have a user.
+  if (kind === 'key' || kind === 'secret' || kind === 'delivery') return ['owner', 'gone'];
   if (kind === 'batch') return ['owner', 'nobody'];
   return kind === 'image' ? ['owner', 'done', 'nobody', 'gone'] : ['owner', 'nobody', 'gone'];
 }
@@ -159,7 +175,11 @@ for (const [name, shown] of Object.entries(LISTED)) {
   it(`${name} holds what its caller sees, and nothing deleted`, async () => {
     const operation = OPERATION.get(name) as Operation;
     const kind = KIND_OF[operation.path.split('/')[2] ?? ''] as Kind;
-    const wanted = MATRIX.filter((row) => row.name.startsWith(`DELETE ${operation.path}/{id}`));
+    const wanted = MATRIX.filter(
+      (row) =>
+        row.name.startsWith(`DELETE ${operation.path}/{id}`) ||
+        row.name.startsWith(`POST   ${operation.path}/{id}/replay`.replace(/ +/, ' ')),
+    );
     const made = new Map<Whose, string>();
     for (const { whose } of wanted) made.set(whose, (await make(kind, whose)).id);
 

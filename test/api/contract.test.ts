@@ -9,6 +9,7 @@ import { waitForEnd } from '../support/wait-for-end.ts';
 import { type ApiClient, createApiClient, type Json, UNKNOWN_ID } from './api-client.ts';
 import { type Asked, askOperation, operationOf } from './ask-operation.ts';
 import { documentedAnswers, OPERATIONS, seenAnswers } from './contract.ts';
+import { makeDelivery } from './make-delivery.ts';
 import { type Fate, outcome, type RpcProxy, refusal, startRpcProxy } from './rpc-proxy.ts';
 import { FUNCTION_OF } from './sql-functions.ts';
 
@@ -212,8 +213,13 @@ describe('every answer', () => {
     await ask(operationOf('retryFailedImages'), { body: { dry_run: true } });
   });
 
-  it('about API keys is as the document has it', async () => {
-    const { id } = await createKey();
+  it('about API keys and webhooks is as the document has it', async () => {
+    const { id, user_id: userId } = await createKey();
+    await ask(operationOf('replayWebhookDelivery'), { id: await makeDelivery(stack, userId) });
+    const { body: secret } = await ask(operationOf('createWebhookSecret'));
+    await ask(operationOf('listWebhookSecrets'));
+    await ask(operationOf('deleteWebhookSecret'), { id: secret.id });
+    await ask(operationOf('listWebhookDeliveries'));
     await ask(operationOf('listApiKeys'));
     await ask(operationOf('revokeApiKey'), { id });
   });

@@ -38,6 +38,7 @@ describe('a wrong environment', { concurrency: true }, () => {
       CORS_ORIGINS: `https://good.example, ${SECRET}`,
       TRUSTED_PROXIES: '-1',
       ADMIN_TOKEN: SECRET,
+      WEBHOOK_ENCRYPTION_KEY: SECRET,
       SHUTDOWN_GRACE_MS: '0',
       EXPIRE_EVERY_MS: '1.5',
       DEFAULT_MODEL: SECRET,
@@ -64,6 +65,7 @@ describe('a wrong environment', { concurrency: true }, () => {
       'SUPABASE_SERVICE_ROLE_KEY',
       'SUPABASE_URL',
       'TRUSTED_PROXIES',
+      'WEBHOOK_ENCRYPTION_KEY',
     ]);
     assert.doesNotMatch(stderr, new RegExp(SECRET));
     assert.doesNotMatch(stderr, /^\s+at |ZodError|node:/m);

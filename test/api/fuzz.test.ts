@@ -11,6 +11,7 @@ import { OPERATIONS, seenAnswers } from './contract.ts';
 import { uploadFolders } from './dataset-client.ts';
 import { finishImage } from './finish-image.ts';
 import { drawRequest, OWN, type Part, partsOf } from './fuzz-inputs.ts';
+import { makeDelivery } from './make-delivery.ts';
 import { readWritten } from './written.ts';
 
 const RUNS: Record<Part, number> = { path: 12, query: 12, headers: 12, body: 80, form: 50 };
@@ -128,6 +129,7 @@ function keepThings(operation: Operation) {
       state = null;
       // A user can have a hundred keys, which would be all before the end.
       if (operation.operationId === 'createApiKey') await revokeKey(body.id);
+      if (operation.operationId === 'createWebhookSecret') await dropSecrets();
       if (operation.method === 'delete' || (operation.form && status === 201)) ids = null;
     },
   };
@@ -135,13 +137,17 @@ function keepThings(operation: Operation) {
 
 async function makeThing({ path, operationId }: Operation): Promise<Record<string, string>> {
   if (!path.includes('{id}')) return { file: 'swagger-ui.css' };
+  if (path.includes('/webhook-deliveries/')) return { id: await makeDelivery(stack, userId) };
+  await dropSecrets();
   const create = path.includes('/datasets/')
     ? 'createDataset'
     : path.includes('/api-keys/')
       ? 'createApiKey'
       : path.includes('/batches/')
         ? 'createBatch'
-        : 'generateImage';
+        : path.includes('/webhook-secrets/')
+          ? 'createWebhookSecret'
+          : 'generateImage';
   const { status, body, text } = await askOperation(callers.user, operationOf(create));
   assert.ok(status < 300, text);
   if (operationId === 'getImageFile') await finishImage(stack, body.id);
@@ -152,6 +158,9 @@ async function makeThing({ path, operationId }: Operation): Promise<Record<strin
   }
   return ids;
 }
+
+/** A user has two at most. */
+const dropSecrets = () => stack.sql('delete from public.webhook_secrets');
 
 async function revokeKey(id: string): Promise<void> {
   const { status, text } = await askOperation(callers.admin, operationOf('revokeApiKey'), { ids: { id } });

@@ -17,6 +17,9 @@ export async function readWritten(stack: TestStack): Promise<Json> {
     (select md5(string_agg(d::text, ',' order by d.id)) from public.datasets d) as datasets,
     (select md5(string_agg(i::text, ',' order by i.id)) from public.dataset_images i) as dataset_images,
     (select md5(string_agg((to_jsonb(k) - 'last_used_at')::text, ',' order by k.id)) from public.api_keys k) as api_keys,
+    (select md5(string_agg(w::text, ',' order by w.id)) from public.webhook_secrets w) as webhook_secrets,
+    (select md5(string_agg(concat_ws(' ', w.id, w.status, w.failures, w.due_at), ',' order by w.id))
+       from public.webhook_deliveries w) as webhook_deliveries,
     (select s::text from public.settings s) as settings,
     (select md5(string_agg(concat_ws(' ', p.scope, p.until, p.reason), ',' order by p.scope)) from public.pauses p) as pauses,
     (select md5(string_agg(k::text, ',' order by k.scope, k.key)) from public.idempotency_keys k) as idempotency_keys,

@@ -15,6 +15,7 @@ import type { Store } from '../../src/shared/store.ts';
 import { createAttemptMetrics } from '../../src/worker/attempt-metrics.ts';
 import { observeGemini } from '../../src/worker/gemini-metrics.ts';
 import { createSlotGauges } from '../../src/worker/slot-gauges.ts';
+import { createWebhookMetrics } from '../../src/worker/webhook-metrics.ts';
 import { createLogLines } from '../support/log-lines.ts';
 import { assertKnown, seriesOf } from '../support/promql.ts';
 import { readManifests } from './manifests.ts';
@@ -36,6 +37,7 @@ function allMetrics() {
   createHttpMetrics(registry);
   createRateLimitMetrics(registry);
   createAttemptMetrics(registry);
+  createWebhookMetrics(registry);
   observeGemini({ generateImage: nobodyCalls }, models, registry);
   createSlotGauges(registry, { slots: () => 0, busy: () => 0 });
   // What prom-client's types leave out.

@@ -47,6 +47,7 @@ describe('script/secrets', () => {
     const env = await makeSecrets(checkout);
     assert.match(env.POSTGRES_PASSWORD ?? '', /^[0-9a-f]{48}$/);
     assert.match(env.ADMIN_TOKEN ?? '', /^[0-9a-f]{64}$/);
+    assert.match(env.WEBHOOK_ENCRYPTION_KEY ?? '', /^[0-9a-f]{64}$/);
     assert.match(env.GRAFANA_PASSWORD ?? '', /^[0-9a-f]{24}$/);
     assert.equal(statSync(join(checkout, '.env')).mode & 0o777, 0o600);
   });

@@ -9,6 +9,7 @@ import { type GeminiSimulator, startGeminiSimulator } from '../../src/local/gemi
 import { createLogger, type Logger } from '../../src/shared/logger.ts';
 import { workerConfig } from '../../src/worker/config.ts';
 import type { FetchUrl } from '../../src/worker/fetch-url.ts';
+import type { RequestPublic } from '../../src/worker/public-request.ts';
 import { startWorker } from '../../src/worker/start-worker.ts';
 import { startTestSupabase, type TestSupabaseOptions } from './test-supabase.ts';
 
@@ -44,6 +45,7 @@ export type TestStack = {
     log?: Logger,
     onStuck?: () => void,
     fetchUrl?: FetchUrl,
+    requestPublic?: RequestPublic,
   ): Promise<Running & { id: string; url: string | null }>;
   /** Stops whatever runs, newest first, and drops the database. */
   stop(): Promise<void>;
@@ -84,6 +86,7 @@ export async function startTestStack(options: StackOptions = {}): Promise<TestSt
     JOB_LOCK_MS: '2000',
     JOB_STALLED_CHECK_MS: '500',
     EXPIRE_EVERY_MS: '300',
+    WEBHOOK_ENCRYPTION_KEY: 'a-key-of-the-tests-for-what-they-seal',
     LOG_LEVEL: 'silent',
   };
   const signToken: TestStack['signToken'] = (claims, expiresIn = '1h') =>
@@ -132,7 +135,11 @@ export async function startTestStack(options: StackOptions = {}): Promise<TestSt
       log = createLogger('worker', 'silent'),
       onStuck = unexpectedlyStuck,
       fetchUrl,
-    ) => keep(await startWorker(workerConfig.parse({ ...env, ...extra }), log, onStuck, fetchUrl)),
+      requestPublic,
+    ) =>
+      keep(
+        await startWorker(workerConfig.parse({ ...env, ...extra }), log, onStuck, fetchUrl, requestPublic),
+      ),
     async stop() {
       for (const one of running.toReversed()) await one.stop();
       await gemini.close();

@@ -44,6 +44,7 @@ test('a worker tells all that is wrong with its environment in one message, and 
     GEMINI_TIMEOUT_MS: 'soon',
     DEFAULT_MODEL: 'no-such-model',
     MODELS_FILE: '/no/such/file.json',
+    WEBHOOK_ENCRYPTION_KEY: 'too short',
     LOG_LEVEL: 'loud',
   });
 
@@ -58,6 +59,7 @@ test('a worker tells all that is wrong with its environment in one message, and 
     'REDIS_URL',
     'SUPABASE_SERVICE_ROLE_KEY',
     'SUPABASE_URL',
+    'WEBHOOK_ENCRYPTION_KEY',
     'WORKER_CONCURRENCY',
   ]);
   assert.doesNotMatch(stderr(), /with:colon/, 'values may be secrets');

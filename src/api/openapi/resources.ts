@@ -8,6 +8,7 @@ import { health } from './health.ts';
 import { images } from './images.ts';
 import type { Resource } from './operation.ts';
 import { options } from './options.ts';
+import { webhooks } from './webhooks.ts';
 
 /** All that the API answers. Further routes have a file of their own here; one without a description fails a test. */
 export const RESOURCES: Resource[] = [
@@ -17,6 +18,7 @@ export const RESOURCES: Resource[] = [
   datasets,
   options,
   apiKeys,
+  webhooks,
   health,
   documentation,
   admin,
