@@ -104,8 +104,12 @@ describe('the limit of how many may start in a minute', () => {
     await submitMany(60);
     await change({ max_starts_per_minute: 600 });
 
-    const first = await release();
-    const second = await release();
+    // In one statement: between two, a busy machine lets the next start come.
+    const [row] = await db.sql<{ answers: Awaited<ReturnType<typeof release>>[] }>(
+      'select jsonb_build_array(public.release_generations(), public.release_generations()) as answers',
+    );
+    const [first, second] = row?.answers ?? [];
+    assert.ok(first && second);
 
     assert.deepEqual([first.jobs.length, second.jobs.length], [11, 0]);
     assert.ok(
