@@ -11,7 +11,7 @@ import { signWebhook } from './sign-webhook.ts';
 const SLOTS = 128;
 /** A claim holds for 60 s; later than this nothing is sent under it that takes 15 s. */
 const BEGIN_WITHIN_MS = 30_000;
-const CONTENDED_PAUSE_MS = 20;
+const CONTENDED_PAUSE_MS = 50;
 const CLAIM = { repeatForMs: 0 };
 /** Within what is left of the claim. */
 const REPORT = { repeatForMs: 20_000 };
@@ -103,7 +103,7 @@ export function createDeliverWebhooks(deps: {
       const claimedAt = performance.now();
       const claim = await store.claimWebhookDeliveries({ claimId, room: slots - running.size, after }, CLAIM);
       if (claim.contended) {
-        await delay(CONTENDED_PAUSE_MS * Math.random());
+        await delay(CONTENDED_PAUSE_MS * (0.5 + Math.random() / 2));
         continue;
       }
       after = claim.after;
@@ -129,6 +129,8 @@ export function createDeliverWebhooks(deps: {
     },
     async stop(graceMs) {
       stopped = true;
+      // A claim that is under way may still bring some.
+      await Promise.allSettled([round]);
       await Promise.race([Promise.allSettled(running), delay(graceMs, undefined, { ref: false })]);
       leaving.abort(new Error('the worker leaves'));
       await Promise.allSettled(running);
