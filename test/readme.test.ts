@@ -109,6 +109,28 @@ test('a webhook that is checked', async () => {
   assert.deepEqual(JSON.parse(stdout), { type: 'image.succeeded', imageId: 'an-image', onceById: 'an-id' });
 });
 
+test('events by hand', options, async () => {
+  assert.match(await runInShell(example('sh', 'curl -sN')), /^retry: \d+\n/);
+});
+
+test('events in a browser, of a link', async () => {
+  const program = join(folder, 'events.ts');
+  const library = import.meta.resolve('eventsource');
+  const code = `
+    import { EventSource } from '${library}';
+    ${example('ts', 'new EventSource(')}
+    const [api] = process.argv.slice(2);
+    const body = JSON.stringify({ prompt: 'A harbour [[sim:bytes=1024]]' });
+    const headers = { 'content-type': 'application/json' };
+    const record = await (await fetch(api + '/ai/generate', { method: 'POST', headers, body })).json();
+    follow(api, record, ({ status }) => console.log(status));`;
+  writeFileSync(program, code);
+
+  const { stdout } = await run(process.execPath, [program, API]);
+
+  assert.match(stdout, /succeeded\n$/);
+});
+
 test('every call by the client', async () => {
   const { token } = await stack.createUser();
   const program = join(folder, 'example.ts');

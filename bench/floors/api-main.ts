@@ -3,6 +3,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createApp } from '../../src/api/app.ts';
 import { createIdentifyCaller } from '../../src/api/caller.ts';
+import { createEventLinks } from '../../src/api/events/event-links.ts';
+import type { EventPlaces } from '../../src/api/events/event-places.ts';
+import type { EventStreams } from '../../src/api/events/event-streams.ts';
 import { createHttpMetrics } from '../../src/api/http-metrics.ts';
 import { createUploadSlots } from '../../src/api/upload-slots.ts';
 import { createVerifyToken } from '../../src/api/verify-token.ts';
@@ -34,6 +37,7 @@ const app = createApp({
     watch: () => {
       throw new Error('The floor keeps nobody waiting.');
     },
+    onChange: () => undefined,
     close: () => undefined,
   },
   storage: {} as Storage,
@@ -52,6 +56,9 @@ const app = createApp({
   batchSteps: {} as BatchSteps,
   webhookSealing: null,
   withUploadSlot: createUploadSlots(1),
+  eventLinks: createEventLinks(SUPABASE_SERVICE_ROLE_KEY),
+  eventPlaces: {} as EventPlaces,
+  eventStreams: {} as EventStreams,
   anonymousAccess: false,
   corsOrigins: [],
   trustedProxies: 0,

@@ -104,7 +104,7 @@ export function createAdminImagesRoute(deps: {
     const isOver = startClock();
     for (let tries = 0; tries < TRIES && !isOver(); ) {
       const { ids, skipped } = await store.purgeGenerations(filter, PAGE_SIZE, PAGE);
-      for (const id of ids) deps.queue.announceChange(id);
+      for (const id of ids) deps.queue.announceChange({ id });
       done.images += ids.length;
       if (ids.length > 0) deps.release.request();
       done.complete = ids.length === 0 && skipped === 0;

@@ -3,6 +3,7 @@ import type { Generation, NewGeneration } from '../shared/generation.ts';
 import type { Release } from '../shared/release.ts';
 import { acceptGeneration } from './accept-generation.ts';
 import type { Caller } from './caller.ts';
+import type { EventLinks } from './events/event-links.ts';
 import { type ApplyWaitPreference, goneSignal } from './prefer.ts';
 import type { ReadQueue } from './queue-snapshot.ts';
 import { IMAGES_PATH, isActive } from './record.ts';
@@ -28,6 +29,7 @@ export function createAnswerAccepted(deps: {
   waitForImage: WaitForImage;
   applyWaitPreference: ApplyWaitPreference;
   readQueue: ReadQueue;
+  eventLinks: Pick<EventLinks, 'of'>;
 }): AnswerAccepted {
   const isThere = (row: Parameters<typeof isActive>[0]) => !isActive(row);
   const accept = async (item: NewGeneration): Promise<Generation> => {
@@ -44,6 +46,6 @@ export function createAnswerAccepted(deps: {
     const row = (seconds > 0 && (await deps.waitForImage(accepted, wait))) || accepted;
     res.status(seconds > 0 && !isActive(row) ? 200 : 202).location(`${IMAGES_PATH}/${row.id}`);
     const readQueue = row === accepted ? async () => (await queueBefore) ?? deps.readQueue() : deps.readQueue;
-    await sendRecord(res, row, readQueue);
+    await sendRecord(res, row, readQueue, deps.eventLinks.of(caller));
   };
 }

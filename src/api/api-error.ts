@@ -14,6 +14,7 @@ export const API_ERRORS = {
   validation_failed: { status: 422, title: 'Some fields are not valid' },
   idempotency_key_reused: { status: 422, title: 'The key belongs to another request' },
   rate_limited: { status: 429, title: 'Too many requests' },
+  too_many_streams: { status: 429, title: 'Too many streams are open' },
   queue_full: { status: 429, title: 'Too many images are waiting' },
   internal: { status: 500, title: 'Something went wrong' },
   temporarily_unavailable: { status: 503, title: 'Temporarily unavailable' },

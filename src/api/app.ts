@@ -31,6 +31,10 @@ import { createDatasetFilesRoute } from './dataset-files-route.ts';
 import { createDatasetsRoute } from './datasets-route.ts';
 import { createDocsRoute } from './docs-route.ts';
 import { createEstimateGeneration } from './estimate-generation.ts';
+import type { EventLinks } from './events/event-links.ts';
+import type { EventPlaces } from './events/event-places.ts';
+import type { EventStreams } from './events/event-streams.ts';
+import { createEventsRoute } from './events-route.ts';
 import { createGenerateRoute } from './generate-route.ts';
 import { createHealthRoute } from './health-route.ts';
 import { createHistoryRoute } from './history-route.ts';
@@ -81,6 +85,9 @@ export type AppDeps = {
   identify: IdentifyCaller;
   rateLimit: RequestHandler[];
   withUploadSlot: WithUploadSlot;
+  eventLinks: EventLinks;
+  eventPlaces: EventPlaces;
+  eventStreams: EventStreams;
   anonymousAccess: boolean;
   /** For the secrets of webhooks; null where none are sent. */
   webhookSealing: WebhookSealing | null;
@@ -125,6 +132,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(createImageRoute(parts));
   app.use(createApiKeysRoute(parts));
   app.use(createBatchesRoute(parts));
+  app.use(createEventsRoute(parts));
   app.use(createWebhookSecretsRoute(parts));
   app.use(createWebhookDeliveriesRoute(parts));
   app.use(createDatasetsRoute(parts));

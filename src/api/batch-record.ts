@@ -1,11 +1,12 @@
 import type { Batch } from '../shared/batch-store.ts';
 import type { QueueSnapshot } from '../shared/queue-place.ts';
 import type { BatchRecord } from './batch-schemas.ts';
+import type { LinkEvents } from './events/event-links.ts';
 import { IMAGES_PATH, toRfc3339 } from './record.ts';
 
 export const BATCHES_PATH = '/ai/batches';
 
-export function toBatchRecord(batch: Batch, queue: QueueSnapshot | null): BatchRecord {
+export function toBatchRecord(batch: Batch, queue: QueueSnapshot | null, link: LinkEvents): BatchRecord {
   const { cost_usd, ...counts } = batch.counts;
   return {
     id: batch.id,
@@ -25,6 +26,7 @@ export function toBatchRecord(batch: Batch, queue: QueueSnapshot | null): BatchR
       items: `${IMAGES_PATH}?batch_id=${batch.id}`,
       cancel: `${BATCHES_PATH}/${batch.id}/cancel`,
       retry: `${BATCHES_PATH}/${batch.id}/retry`,
+      events: link('batch', batch.id),
     },
   };
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { cursor } from './cursor.ts';
 import { generateRequest, metadata, storableText } from './generate-request.ts';
 import { openText } from './open-text.ts';
+import { eventsLink } from './record-schema.ts';
 import { webhookUrl } from './webhook-url.ts';
 
 export const BATCH_LIMITS = { json_items: 1_000, ndjson_lines: 100_000, custom_id_characters: 200 } as const;
@@ -91,7 +92,13 @@ export const batchRecord = z
     created_at: time,
     completed_at: time.nullable().meta({ description: 'When its last image ended, as seen a moment later.' }),
     canceled_at: time.nullable(),
-    links: z.strictObject({ self: z.string(), items: z.string(), cancel: z.string(), retry: z.string() }),
+    links: z.strictObject({
+      self: z.string(),
+      items: z.string(),
+      cancel: z.string(),
+      retry: z.string(),
+      events: eventsLink,
+    }),
   })
   .meta({ id: 'Batch' });
 export type BatchRecord = z.infer<typeof batchRecord>;

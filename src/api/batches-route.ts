@@ -2,6 +2,7 @@ import { type Request, type RequestHandler, type Response, Router } from 'expres
 import type { BatchSteps } from '../shared/batch-steps.ts';
 import type { Batch } from '../shared/batch-store.ts';
 import type { Models } from '../shared/models.ts';
+import type { JobQueue } from '../shared/queue.ts';
 import type { Store } from '../shared/store.ts';
 import type { AcceptBatch } from './accept-batch.ts';
 import { ApiError, unauthorized } from './api-error.ts';
@@ -10,6 +11,7 @@ import { type BatchPage, batchesQuery } from './batch-schemas.ts';
 import type { Caller, IdentifyCaller } from './caller.ts';
 import { encodeCursor } from './cursor.ts';
 import { discardRest } from './discard-rest.ts';
+import type { EventLinks } from './events/event-links.ts';
 import { readIdempotencyKey } from './idempotency.ts';
 import { newBatch } from './new-batch.ts';
 import { readPathId } from './path-id.ts';
@@ -35,7 +37,9 @@ export function createBatchesRoute(deps: {
   acceptBatch: AcceptBatch;
   checkWebhookUrl: CheckWebhookUrl;
   batchSteps: BatchSteps;
+  queue: Pick<JobQueue, 'announceChange'>;
   readQueue: ReadQueue;
+  eventLinks: Pick<EventLinks, 'of'>;
   identify: IdentifyCaller;
   batchBody: RequestHandler;
 }): Router {
@@ -50,27 +54,29 @@ export function createBatchesRoute(deps: {
   const read = async (id: string, { scope }: Caller): Promise<Batch> =>
     mustBeThere(await store.getBatch(id, scope, READ));
 
-  const send = async (res: Response, batch: Batch): Promise<void> => {
+  const send = async (res: Response, batch: Batch, caller: Caller): Promise<void> => {
     if (isOpen(batch)) res.set('Retry-After', String(POLL_HINT_S));
-    res.set('Cache-Control', 'no-store').json(toBatchRecord(batch, await deps.readQueue()));
+    res
+      .set('Cache-Control', 'no-store')
+      .json(toBatchRecord(batch, await deps.readQueue(), deps.eventLinks.of(caller)));
   };
 
   const sendAccepted = async (res: Response, id: string, caller: Caller): Promise<void> => {
     res.status(202).location(`${BATCHES_PATH}/${id}`);
-    await send(res, await read(id, caller));
+    await send(res, await read(id, caller), caller);
   };
 
   const list = async (req: Request, res: Response): Promise<void> => {
-    const { scope } = await identify(req);
+    const caller = await identify(req);
     const { limit, cursor } = parseQuery(batchesQuery, req.query);
-    const found = await store.listBatches(scope, { limit, before: cursor ?? null }, READ);
+    const found = await store.listBatches(caller.scope, { limit, before: cursor ?? null }, READ);
     const last = found.at(-1);
     // A full page that is the last one has a next, which is empty.
     const next = last && found.length === limit ? encodeCursor(last) : null;
     if (next)
       res.links({ next: `${BATCHES_PATH}?${new URLSearchParams({ limit: `${limit}`, cursor: next })}` });
     const queue = found.some(isOpen) ? await deps.readQueue() : null;
-    const items = found.map((batch) => toBatchRecord(batch, queue));
+    const items = found.map((batch) => toBatchRecord(batch, queue, deps.eventLinks.of(caller)));
     res.set('Cache-Control', 'no-store').json({ items, limit, next_cursor: next } satisfies BatchPage);
   };
 
@@ -85,15 +91,16 @@ export function createBatchesRoute(deps: {
 
   const getOne = async (req: OneBatch, res: Response): Promise<void> => {
     const caller = await identify(req);
-    await send(res, await read(readPathId(req, NO_SUCH_BATCH), caller));
+    await send(res, await read(readPathId(req, NO_SUCH_BATCH), caller), caller);
   };
 
   const cancel = async (req: OneBatch, res: Response): Promise<void> => {
     const caller = await identify(req);
     const id = readPathId(req, NO_SUCH_BATCH);
-    const { canceled_at: canceledAt } = mustBeThere(await store.cancelBatch(id, caller.scope, WRITE));
-    if (canceledAt !== null) await deps.batchSteps.cancel(id, WRITE, PAGES_OF_CANCEL);
-    await send(res, await read(id, caller));
+    const batch = mustBeThere(await store.cancelBatch(id, caller.scope, WRITE));
+    if (batch.canceled_at !== null) await deps.batchSteps.cancel(id, WRITE, PAGES_OF_CANCEL);
+    deps.queue.announceChange(batch, 'batch');
+    await send(res, await read(id, caller), caller);
   };
 
   const retry = async (req: OneBatch, res: Response): Promise<void> => {

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Announced, readAnnounced } from '../shared/change-streams.ts';
 import { openListeningRedis } from '../shared/listening-redis.ts';
 import type { Logger } from '../shared/logger.ts';
 import { changeChannel } from '../shared/queue.ts';
@@ -12,6 +13,8 @@ export type Watch = {
 
 export type Changes = {
   watch(imageId: string): Watch;
+  /** From now on, of everything that is announced. What is announced while Redis is away is missed. */
+  onChange(listener: (announced: Announced) => void): void;
   close(): void;
 };
 
@@ -19,8 +22,11 @@ export type Changes = {
 export function listenForChanges(options: { redisUrl: string; prefix: string; log: Logger }): Changes {
   const watchers = new Map<string, Set<() => void>>();
   const { connection, leave } = openListeningRedis(options.redisUrl, options.log);
-  connection.on('message', (_channel, imageId: string) => {
-    for (const tell of watchers.get(imageId) ?? []) tell();
+  const listeners = new Set<(announced: Announced) => void>();
+  connection.on('message', (_channel, message: string) => {
+    const announced = readAnnounced(message);
+    for (const tell of watchers.get(announced.id) ?? []) tell();
+    for (const listener of listeners) listener(announced);
   });
   connection
     .subscribe(changeChannel(options.prefix))
@@ -47,6 +53,7 @@ export function listenForChanges(options: { redisUrl: string; prefix: string; lo
         },
       };
     },
+    onChange: (listener) => void listeners.add(listener),
     close: leave,
   };
 }

@@ -6,6 +6,7 @@ import { metricsConfig } from '../shared/metrics/metrics-token.ts';
 import { knowsDefaultModel, modelsConfig } from '../shared/models.ts';
 import { tracingConfig } from '../shared/tracing-config.ts';
 import { webhookConfig } from '../shared/webhook-sealing.ts';
+import { eventsConfig } from './events/events-config.ts';
 
 const list = z
   .string()
@@ -45,6 +46,7 @@ export const apiConfig = z
     RATE_LIMIT_SUBMIT: z.coerce.number().int().min(0).default(3_000),
     RATE_LIMIT_PATIENCE_MS: z.coerce.number().int().positive().default(50),
     RATE_LIMIT_REQUEST: z.coerce.number().int().min(0).default(12_000),
+    ...eventsConfig,
     UPLOADS_AT_ONCE: z.coerce.number().int().positive().default(8),
     SHUTDOWN_GRACE_MS: z.coerce.number().int().positive().default(20_000),
     EXPIRE_EVERY_MS: z.coerce.number().int().positive().default(5_000),

@@ -3,6 +3,7 @@ import type { Store } from '../shared/store.ts';
 import { ApiError, unauthorized } from './api-error.ts';
 import type { IdentifyCaller } from './caller.ts';
 import { encodeCursor } from './cursor.ts';
+import type { EventLinks } from './events/event-links.ts';
 import { historyQuery, MOST_IDS, readMetadataFilter } from './history-query.ts';
 import { answerMethodNotAllowed } from './problem.ts';
 import type { ReadQueue } from './queue-snapshot.ts';
@@ -17,6 +18,7 @@ const READ = { repeatForMs: 2_000 };
 export function createHistoryRoute(deps: {
   store: Pick<Store, 'searchGenerations'>;
   readQueue: ReadQueue;
+  eventLinks: Pick<EventLinks, 'of'>;
   identify: IdentifyCaller;
   anonymousAccess: boolean;
 }): Router {
@@ -54,7 +56,7 @@ export function createHistoryRoute(deps: {
     );
     const next = page.next && encodeCursor(page.next);
     if (next) res.links({ next: nextAddress(req, next) });
-    const items = await toRecords(page.items, deps.readQueue);
+    const items = await toRecords(page.items, deps.readQueue, deps.eventLinks.of(caller));
     res.set('Cache-Control', 'no-store').json({
       items,
       limit,

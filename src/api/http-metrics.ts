@@ -6,7 +6,8 @@ const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIO
 
 /**
  * Counts and times requests by method, route and class of status. A request that is held because its client prefers to
- * wait (`Prefer: wait`) is slow on purpose: it is timed apart.
+ * wait (`Prefer: wait`) is slow on purpose, as is a stream of events: they are
+ * timed apart.
  */
 export function createHttpMetrics(registry: Registry): RequestHandler {
   const registers = [registry];
@@ -20,9 +21,9 @@ export function createHttpMetrics(registry: Registry): RequestHandler {
   });
   const held = new Histogram({
     name: 'darkroom_http_held_duration_seconds',
-    help: 'Requests that were held with Prefer: wait.',
+    help: 'Requests that were held with Prefer: wait, and streams of events.',
     labelNames,
-    buckets: [0.1, 0.5, 1, 5, 10, 20, 40, 60],
+    buckets: [0.1, 0.5, 1, 5, 10, 20, 40, 60, 600, 3_600],
     registers,
   });
   const refusals = new Counter({
@@ -42,7 +43,7 @@ export function createHttpMetrics(registry: Registry): RequestHandler {
     open.inc();
     res.once('close', () => {
       open.dec();
-      const durationsOf = res.hasHeader('Preference-Applied') ? held : durations;
+      const durationsOf = isHeld(res) ? held : durations;
       durationsOf.observe(labelsOf(req, res), (performance.now() - from) / 1_000);
       const code: unknown = res.locals.errorCode;
       if (typeof code === 'string') refusals.inc({ code });
@@ -50,6 +51,10 @@ export function createHttpMetrics(registry: Registry): RequestHandler {
     next();
   };
 }
+
+const isHeld = (res: Response) =>
+  res.hasHeader('Preference-Applied') ||
+  String(res.getHeader('Content-Type')).startsWith('text/event-stream');
 
 /** `aborted`: the client went away before its answer was out. */
 function labelsOf(req: Request, res: Response) {

@@ -1,5 +1,4 @@
 import { type Request, type Response, Router } from 'express';
-import type { CallerScope } from '../shared/caller-scope.ts';
 import type { Generation } from '../shared/generation.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { JobQueue } from '../shared/queue.ts';
@@ -7,8 +6,9 @@ import type { Release } from '../shared/release.ts';
 import type { Storage } from '../shared/storage.ts';
 import type { Store } from '../shared/store.ts';
 import { ApiError } from './api-error.ts';
-import type { IdentifyCaller } from './caller.ts';
+import type { Caller, IdentifyCaller } from './caller.ts';
 import { etagOf, isKnown } from './etag.ts';
+import type { EventLinks } from './events/event-links.ts';
 import { readPathId } from './path-id.ts';
 import { type ApplyWaitPreference, goneSignal } from './prefer.ts';
 import { answerMethodNotAllowed } from './problem.ts';
@@ -33,6 +33,7 @@ export function createImageRoute(deps: {
   waitForImage: WaitForImage;
   applyWaitPreference: ApplyWaitPreference;
   readQueue: ReadQueue;
+  eventLinks: Pick<EventLinks, 'of'>;
   identify: IdentifyCaller;
   log: Logger;
 }): Router {
@@ -46,11 +47,11 @@ export function createImageRoute(deps: {
    * Whose image it may be that is changed. What belongs to nobody is read by whoever has its id, which is in the address
    * of its file; without a token it is changed only from where it was asked for.
    */
-  const identifyChanger = async (req: ImageRequest): Promise<CallerScope> => {
-    const { kind, scope, laneKey } = await deps.identify(req);
-    if (kind !== 'anonymous') return scope;
-    const row = await deps.store.getGeneration(readPathId(req, NO_SUCH_IMAGE), scope, READ);
-    if (!row || row.lane_key === laneKey) return scope;
+  const identifyChanger = async (req: ImageRequest): Promise<Caller> => {
+    const caller = await deps.identify(req);
+    if (caller.kind !== 'anonymous') return caller;
+    const row = await deps.store.getGeneration(readPathId(req, NO_SUCH_IMAGE), caller.scope, READ);
+    if (!row || row.lane_key === caller.laneKey) return caller;
     throw new ApiError('forbidden', 'Only who asked for this image, or an admin, can stop or delete it.');
   };
 
@@ -69,7 +70,7 @@ export function createImageRoute(deps: {
         ? mustBeThere(await deps.waitForImage(row, { caller, seconds, isThere, signal: goneSignal(res) }))
         : row;
     if (isKnown(req, etagOf(current))) return sendNotModified(res, current, deps.readQueue);
-    await sendRecord(res, current, deps.readQueue);
+    await sendRecord(res, current, deps.readQueue, deps.eventLinks.of(caller));
   };
 
   /** The link to keep: it leads to the file, wherever that is. */
@@ -90,16 +91,17 @@ export function createImageRoute(deps: {
 
   /** 200 with the record once it has ended, 202 while its worker is still stopping. Never a conflict. */
   const cancel = async (req: ImageRequest, res: Response): Promise<void> => {
-    const scope = await identifyChanger(req);
-    const row = mustBeThere(await deps.store.cancelGeneration(readPathId(req, NO_SUCH_IMAGE), scope, WRITE));
+    const caller = await identifyChanger(req);
+    const id = readPathId(req, NO_SUCH_IMAGE);
+    const row = mustBeThere(await deps.store.cancelGeneration(id, caller.scope, WRITE));
     tellOfStop(row);
     res.status(isActive(row) ? 202 : 200);
-    await sendRecord(res, row, deps.readQueue);
+    await sendRecord(res, row, deps.readQueue, deps.eventLinks.of(caller));
   };
 
   /** The tombstone comes first, then the stop of the work, then the file. Asked again it is 204 again. */
   const remove = async (req: ImageRequest, res: Response): Promise<void> => {
-    const scope = await identifyChanger(req);
+    const { scope } = await identifyChanger(req);
     const row = await deps.store.deleteGeneration(readPathId(req, NO_SUCH_IMAGE), scope, WRITE);
     if (!row) throw new ApiError('not_found', NO_SUCH_IMAGE);
     tellOfStop(row);
@@ -117,7 +119,7 @@ export function createImageRoute(deps: {
   function tellOfStop(row: Generation): void {
     if (row.status === 'processing') deps.queue.announceCancel(row.id);
     if (row.status === 'canceled') deps.release.request();
-    deps.queue.announceChange(row.id);
+    deps.queue.announceChange(row);
   }
 
   const router = Router();

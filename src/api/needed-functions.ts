@@ -9,4 +9,5 @@ export const NEEDED_FUNCTIONS = [
   'get_dataset_context',
   'add_dataset_images',
   'list_webhook_deliveries',
+  'get_event_snapshot',
 ];

@@ -16,6 +16,12 @@ const count = z.int().min(0);
 const usd = z.number().min(0);
 const milliseconds = z.number();
 
+export const eventsLink = z.string().meta({
+  description:
+    'What happens to it, as `GET /ai/events` tells it, by a token of its own for ten minutes: for a browser’s EventSource, ' +
+    'which cannot send yours.',
+});
+
 const recordError = z
   .strictObject({
     code: openText(ERROR_CODES, 'Why there is no image.'),
@@ -91,7 +97,7 @@ export const imageRecord = z
     completed_at: time.nullable().meta({ description: 'When it reached its final status.' }),
     deadline_at: time.nullable(),
     cancel_requested_at: time.nullable(),
-    links: z.strictObject({ self: z.string(), cancel: z.string(), image: z.string() }),
+    links: z.strictObject({ self: z.string(), cancel: z.string(), image: z.string(), events: eventsLink }),
   })
   .meta({ id: 'GeneratedImage' });
 

@@ -1,5 +1,6 @@
 import type { Generation, Warning } from '../shared/generation.ts';
 import { placeOf, type QueueSnapshot } from '../shared/queue-place.ts';
+import type { LinkEvents } from './events/event-links.ts';
 import type { ImageRecord } from './record-schema.ts';
 
 export const IMAGES_PATH = '/ai/generated-images';
@@ -8,8 +9,14 @@ export const IMAGES_PATH = '/ai/generated-images';
  * The row as clients see it. The first eleven fields are a frontend's that was there first: never renamed.
  *
  * @param queue where waiting images stand; null when that is not known
+ * @param link of its events, for this caller
  */
-export function toRecord(row: Generation, queue: QueueSnapshot | null, now: Date): ImageRecord {
+export function toRecord(
+  row: Generation,
+  queue: QueueSnapshot | null,
+  now: Date,
+  link: LinkEvents,
+): ImageRecord {
   return {
     id: row.id,
     image_url: row.image_url,
@@ -54,6 +61,7 @@ export function toRecord(row: Generation, queue: QueueSnapshot | null, now: Date
       self: `${IMAGES_PATH}/${row.id}`,
       cancel: `${IMAGES_PATH}/${row.id}/cancel`,
       image: `${IMAGES_PATH}/${row.id}/image`,
+      events: link('image', row.id),
     },
   };
 }

@@ -1,6 +1,8 @@
 import type { Response } from 'express';
 import type { Generation } from '../shared/generation.ts';
+import { placeOf } from '../shared/queue-place.ts';
 import { etagOf } from './etag.ts';
+import type { LinkEvents } from './events/event-links.ts';
 import type { ReadQueue } from './queue-snapshot.ts';
 import { isActive, toRecord } from './record.ts';
 import type { ImageRecord } from './record-schema.ts';
@@ -8,8 +10,13 @@ import type { ImageRecord } from './record-schema.ts';
 const LONGEST_POLL_HINT_S = 30;
 
 /** One record as the body. An unfinished one says when to ask again and is kept by no cache. */
-export async function sendRecord(res: Response, row: Generation, readQueue: ReadQueue): Promise<void> {
-  const [record] = await toRecords([row], readQueue);
+export async function sendRecord(
+  res: Response,
+  row: Generation,
+  readQueue: ReadQueue,
+  link: LinkEvents,
+): Promise<void> {
+  const [record] = await toRecords([row], readQueue, link);
   describe(res, row, record?.eta_seconds ?? null);
   res.json(record);
 }
@@ -31,15 +38,18 @@ export async function pollHintOf(row: Generation, readQueue: ReadQueue): Promise
 }
 
 async function etaOf(row: Generation, readQueue: ReadQueue): Promise<number | null> {
-  const [record] = await toRecords([row], readQueue);
-  return record?.eta_seconds ?? null;
+  return placeOf(row, isActive(row) ? await readQueue() : null, new Date()).eta_seconds;
 }
 
 /** Rows as records. The queue is looked at only for those that still stand in it. */
-export async function toRecords(rows: Generation[], readQueue: ReadQueue): Promise<ImageRecord[]> {
+export async function toRecords(
+  rows: Generation[],
+  readQueue: ReadQueue,
+  link: LinkEvents,
+): Promise<ImageRecord[]> {
   const queue = rows.some(isActive) ? await readQueue() : null;
   const now = new Date();
-  return rows.map((row) => toRecord(row, queue, now));
+  return rows.map((row) => toRecord(row, queue, now, link));
 }
 
 /** A quarter of the wait, and not less than a second. */

@@ -17,6 +17,8 @@ import { createApp } from './app.ts';
 import { createIdentifyCaller } from './caller.ts';
 import { listenForChanges } from './changes.ts';
 import type { ApiConfig } from './config.ts';
+import { createEventLinks } from './events/event-links.ts';
+import { openEvents } from './events/open-events.ts';
 import { createFindApiKey } from './find-api-key.ts';
 import { createHttpMetrics } from './http-metrics.ts';
 import { NEEDED_FUNCTIONS } from './needed-functions.ts';
@@ -62,6 +64,15 @@ export async function startApi(
   const models = createModels(config.MODELS_FILE, config.DEFAULT_MODEL);
   const checkDependencies = createCheckDependencies({ ...connections, neededFunctions: NEEDED_FUNCTIONS });
   const batchSteps = createBatchSteps({ ...connections, log });
+  const events = openEvents(config, {
+    store,
+    changes,
+    redis: limitRedis,
+    readQueue,
+    registry,
+    leaving: leaving.signal,
+    log,
+  });
   const app = createApp({
     ...connections,
     batchSteps,
@@ -102,6 +113,8 @@ export async function startApi(
       ...createRateLimitMetrics(registry),
       log,
     }),
+    eventLinks: createEventLinks(config.EVENTS_TOKEN_KEY ?? config.SUPABASE_SERVICE_ROLE_KEY),
+    ...events,
     withUploadSlot: createUploadSlots(config.UPLOADS_AT_ONCE),
     checkDependencies,
     observeRequests: createHttpMetrics(registry),
@@ -143,6 +156,7 @@ export async function startApi(
     await Promise.race([closed, delay(config.SHUTDOWN_GRACE_MS, undefined, { ref: false })]);
     server.closeAllConnections();
     await release.idle();
+    events.close();
     changes.close();
     limitRedis.disconnect();
     await connections.close();

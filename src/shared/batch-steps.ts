@@ -43,7 +43,7 @@ export function createBatchSteps({ store, queue, release, log }: Deps) {
     for (let page = 0; page < pages; page++) {
       const { canceled, stopping, more } = await store.cancelBatchImages(id, options);
       for (const imageId of stopping) queue.announceCancel(imageId);
-      for (const imageId of [...canceled, ...stopping]) queue.announceChange(imageId);
+      for (const imageId of [...canceled, ...stopping]) queue.announceChange({ id: imageId });
       if (!more) return true;
     }
     return false;

@@ -15,7 +15,7 @@ const countsSchema = z.object({
 });
 
 /** A sealed batch as `batch_with_counts` answers it. */
-const batchSchema = z.object({
+export const batchSchema = z.object({
   id: z.guid(),
   user_id: z.guid().nullable(),
   lane_key: z.string(),

@@ -1,6 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Queue } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
+import {
+  ANNOUNCE_SCRIPT,
+  audienceOf,
+  type Changed,
+  type ChangedKind,
+  changeStreamKey,
+  nameOf,
+  STREAM_KEPT_MS,
+  STREAM_LENGTH,
+} from './change-streams.ts';
 import type { Job } from './generation.ts';
 import type { Logger } from './logger.ts';
 
@@ -19,7 +29,7 @@ const PRODUCER = {
 
 /** Where cancels are announced: the image's id is the message. */
 export const cancelChannel = (prefix: string) => `${prefix}:cancel`;
-/** Where changed images are announced: the image's id is the message. */
+/** Where changes are announced to all APIs; `readAnnounced` reads the messages. */
 export const changeChannel = (prefix: string) => `${prefix}:changed`;
 
 export type JobQueue = {
@@ -27,8 +37,8 @@ export type JobQueue = {
   add(jobs: Job[]): Promise<void>;
   /** Tells the workers at once; a message that is lost costs them no more than until their next beat. */
   announceCancel(imageId: string): void;
-  /** Tells those who wait for a change of the image; without it they find out by themselves in a few seconds. */
-  announceChange(imageId: string): void;
+  /** Tells those who wait for a change of the image or batch; without it they find out by themselves in a few seconds. */
+  announceChange(changed: Changed, kind?: ChangedKind): void;
   /** BullMQ's own view of the queue, to look at; whoever changes something by it is on their own. */
   inspected(): Queue;
   /** Rejects when Redis does not answer. */
@@ -53,9 +63,23 @@ export function createJobQueue(options: { redisUrl: string; prefix: string; log:
   // BullMQ repeats the connection's errors, which logOutages has told.
   queue.on('error', (error) => options.log.debug({ detail: error.message }, 'queue.error'));
 
-  const announce = (channel: string, imageId: string): void => {
+  const publish = (channel: string, message: string): void => {
     connection
-      .publish(channel, imageId)
+      .publish(channel, message)
+      .catch((error: unknown) => options.log.debug({ err: error, channel }, 'message.not_sent'));
+  };
+
+  const announceChange = (changed: Changed, kind: ChangedKind = 'image'): void => {
+    const channel = changeChannel(options.prefix);
+    const name = nameOf(kind, changed.id);
+    const audience = audienceOf(changed);
+    if (audience === null) {
+      publish(channel, name);
+      return;
+    }
+    const key = changeStreamKey(options.prefix, audience);
+    connection
+      .eval(ANNOUNCE_SCRIPT, 1, key, STREAM_LENGTH, STREAM_KEPT_MS, channel, name, audience)
       .catch((error: unknown) => options.log.debug({ err: error, channel }, 'message.not_sent'));
   };
 
@@ -71,8 +95,8 @@ export function createJobQueue(options: { redisUrl: string; prefix: string; log:
       );
       await withTimeout(added, ADD_TIMEOUT_MS, 'Redis did not take the jobs in time');
     },
-    announceCancel: (imageId) => announce(cancelChannel(options.prefix), imageId),
-    announceChange: (imageId) => announce(changeChannel(options.prefix), imageId),
+    announceCancel: (imageId) => publish(cancelChannel(options.prefix), imageId),
+    announceChange,
     inspected: () => queue,
     async ping() {
       await withTimeout(connection.ping(), ADD_TIMEOUT_MS, 'Redis did not answer in time');

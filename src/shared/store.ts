@@ -5,6 +5,7 @@ import { createAttemptStore } from './attempt-store.ts';
 import { createBatchStore } from './batch-store.ts';
 import { createCleanupStore } from './cleanup-store.ts';
 import { createDatasetStore } from './dataset-store.ts';
+import { createEventStore } from './event-store.ts';
 import { createGenerationStore } from './generation-store.ts';
 import { createQueueStore } from './queue-store.ts';
 import type { CallOptions, Rpc } from './rpc.ts';
@@ -25,6 +26,7 @@ export function createStore(rpc: Rpc) {
     ...createAdminStore(rpc),
     ...createBatchStore(rpc),
     ...createWebhookStore(rpc),
+    ...createEventStore(rpc),
 
     listMissingFunctions: async (names: string[], options: CallOptions): Promise<string[]> =>
       z.array(z.string()).parse(await rpc('list_missing_functions', { p_names: names }, options)),

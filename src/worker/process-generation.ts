@@ -35,7 +35,7 @@ export function createProcessGeneration(deps: {
   const { log, report } = deps;
 
   const attempt = async (row: ClaimedGeneration, claim: HeldClaim): Promise<AttemptEnd> => {
-    deps.queue.announceChange(row.id);
+    deps.queue.announceChange(row);
     log.info({ image_id: row.id, attempt: row.attempt, model: row.model }, 'generation.claimed');
     deps.failpoint('worker.after_claim', row.full_prompt);
     const progress: Progress = { callStarted: false, uploadPath: null };

@@ -49,7 +49,7 @@ export function createReportOutcome(deps: {
       await dropLateObject(row, image.storage_path);
       return end;
     }
-    deps.queue.announceChange(row.id);
+    deps.queue.announceChange(row);
     deps.failpoint('worker.after_complete', row.full_prompt);
     log.info(
       { image_id: row.id, attempt: row.attempt, adopted: !image.billed, ms: done.timings?.total_ms },
@@ -77,7 +77,7 @@ export function createReportOutcome(deps: {
     };
     if (isFinal(row, error)) {
       const done = await store.failGeneration(claim, error.toBody(), error, untilDeadline(row));
-      deps.queue.announceChange(row.id);
+      deps.queue.announceChange(row);
       log.info({ ...fields, lost: !done }, 'generation.failed');
       if (error.code === 'internal' || error.code === 'misconfigured')
         log.error({ ...fields, err: error }, 'generation.broken');
@@ -97,7 +97,7 @@ export function createReportOutcome(deps: {
       },
       untilDeadline(row),
     );
-    deps.queue.announceChange(row.id);
+    deps.queue.announceChange(row);
     log.info({ ...fields, status: back?.status ?? 'lost', delay_ms: delayMs }, 'generation.returned');
     return returnedEnd(back, returnOf(error.errorClass), error.code);
   };
@@ -117,7 +117,7 @@ export function createReportOutcome(deps: {
         { failure: false, billed: progress.callStarted, delayMs: 0 },
         options,
       );
-      deps.queue.announceChange(row.id);
+      deps.queue.announceChange(row);
     }
     log.info(
       { image_id: row.id, attempt: row.attempt, reason, status: back?.status ?? 'lost' },

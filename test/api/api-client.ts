@@ -25,7 +25,7 @@ export function createApiClient(url: string, token?: string) {
       headers: { ...authorization, ...(init.headers as Record<string, string>) },
     });
     const { status, headers } = response;
-    const text = await response.text();
+    const text = isStream(headers) ? await readBeginning(response) : await response.text();
     // Behind a redirect somebody else answers.
     if (!response.redirected) checkAnswer(method, path, { status, headers, text });
     const isJson = /json/.test(headers.get('content-type') ?? '') && text !== '';
@@ -54,6 +54,16 @@ export function createApiClient(url: string, token?: string) {
     },
   };
 }
+const isStream = (headers: Headers) => headers.get('content-type')?.startsWith('text/event-stream') ?? false;
+
+/** Of what has no end: what came first. */
+async function readBeginning(response: Response): Promise<string> {
+  const reader = response.body?.getReader();
+  const first = await reader?.read();
+  await reader?.cancel();
+  return new TextDecoder().decode(first?.value);
+}
+
 export type ApiClient = ReturnType<typeof createApiClient>;
 
 const PROBLEM_MEMBERS = [

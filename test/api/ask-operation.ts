@@ -20,6 +20,9 @@ export type Asked = {
 /** `GET /ai/generated-images/{id}`: how operations are called in tables. */
 export const nameOf = ({ method, path }: Operation) => `${method.toUpperCase()} ${path}`;
 
+export const isForAdmins = ({ path }: Operation) => path.startsWith('/admin/');
+export const isStream = ({ operationId }: Operation) => operationId === 'streamEvents';
+
 export function operationOf(operationId: string): Operation {
   const found = OPERATIONS.find((one) => one.operationId === operationId);
   assert.ok(found, operationId);

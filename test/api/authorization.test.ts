@@ -105,6 +105,7 @@ async function prepare({ path, operationId }: Operation, whose: Whose): Promise<
   if (operationId === 'generateImage') {
     return { body: { prompt: 'A fox', dataset_id: (await make('dataset', whose)).id } };
   }
+  if (operationId === 'streamEvents') return { query: `?image_id=${(await make('image', whose)).id}` };
   const named = NAME_OWNER[operationId];
   if (named) return named();
   const kind = KIND_OF[path.split('/')[2] ?? ''];
@@ -160,7 +161,8 @@ for (const { name, whose, statuses } of MATRIX) {
 /** What is somebody else's is answered in the words in which something is that never was. */
 async function assertLikeUnknown(answer: Answer, operation: Operation, api: ApiClient): Promise<void> {
   const ids = { id: UNKNOWN_ID, image_id: UNKNOWN_ID };
-  const unknown = await askOperation(api, operation, { ids, file: picture });
+  const query = operation.operationId === 'streamEvents' ? `?image_id=${UNKNOWN_ID}` : '';
+  const unknown = await askOperation(api, operation, { ids, query, file: picture });
   assertProblem(unknown, 404, 'not_found');
   assert.deepEqual(comparable(answer), comparable(unknown));
 }

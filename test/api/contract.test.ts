@@ -7,8 +7,9 @@ import { plainPicture } from '../support/gemini-answers.ts';
 import { startTestStack, type TestStack } from '../support/test-stack.ts';
 import { waitForEnd } from '../support/wait-for-end.ts';
 import { type ApiClient, createApiClient, type Json, UNKNOWN_ID } from './api-client.ts';
-import { type Asked, askOperation, operationOf } from './ask-operation.ts';
+import { type Asked, askOperation, isForAdmins, isStream, operationOf } from './ask-operation.ts';
 import { documentedAnswers, OPERATIONS, seenAnswers } from './contract.ts';
+import { whileStreamsAreFull } from './event-reader.ts';
 import { makeDelivery } from './make-delivery.ts';
 import { type Fate, outcome, type RpcProxy, refusal, startRpcProxy } from './rpc-proxy.ts';
 import { FUNCTION_OF } from './sql-functions.ts';
@@ -73,11 +74,9 @@ function ask(
   return askOperation(api, operation, { file: picture, ids, ...asked });
 }
 
-const isForAdmins = ({ path }: Operation) => path.startsWith('/admin/');
-
-async function createKey(): Promise<Json> {
-  return (await ask(operationOf('createApiKey'))).body;
-}
+const askAbout = (id: string, operation: Operation) =>
+  ask(operation, { id, query: isStream(operation) ? `?image_id=${id}` : '' });
+const createKey = async (): Promise<Json> => (await ask(operationOf('createApiKey'))).body;
 
 async function deletedImage(): Promise<string> {
   const { id } = await user.submit();
@@ -111,7 +110,8 @@ const REFUSE: Partial<Record<ApiErrorCode, (operation: Operation) => Promise<unk
     }),
   rate_limited: (operation) => ask(operation, { api: limited }),
   unauthorized: (operation) => ask(operation, { api: createApiClient(url, 'no.good.token') }),
-  not_found: (operation) => ask(operation, { id: UNKNOWN_ID }),
+  not_found: (operation) => askAbout(UNKNOWN_ID, operation),
+  too_many_streams: (operation) => whileStreamsAreFull(url, token, () => ask(operation)),
   image_not_ready: (operation) => ask(operation),
   internal: (operation) => askWhile(refusal('XX000'), operation),
   temporarily_unavailable: (operation) => askWhile(refusal('57014'), operation),
@@ -124,7 +124,7 @@ const REFUSE: Partial<Record<ApiErrorCode, (operation: Operation) => Promise<unk
   idempotency_in_progress: (operation) =>
     askWhile(refusal('55P03'), operation, { headers: { 'idempotency-key': randomUUID() } }),
   async gone(operation) {
-    if (operation.pathParams) await ask(operation, { id: await deletedImage() });
+    if (operation.pathParams || isStream(operation)) await askAbout(await deletedImage(), operation);
     else await askWhile(outcome('gone'), operation);
   },
   async idempotency_key_reused(operation) {
@@ -165,6 +165,7 @@ describe('every answer', () => {
     const etag = (await ask(get)).headers.get('etag') ?? '';
     await ask(get, { headers: { 'if-none-match': etag } });
     await ask(operationOf('listImages'), { query: '?limit=1&include_total=true' });
+    await ask(operationOf('streamEvents'));
     await ask(operationOf('cancelImage'));
     await ask(operationOf('generateImage'), { body: { prompt: 'A fox', dry_run: true } });
   });
@@ -245,6 +246,5 @@ describe('every answer', () => {
 
 it('everything that the document says was answered in this file', () => {
   const missing = OPERATIONS.flatMap(documentedAnswers).filter((one) => !seenAnswers.has(one));
-
   assert.deepEqual(missing, []);
 });

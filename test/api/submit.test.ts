@@ -101,6 +101,7 @@ describe('the record', () => {
         self: `/ai/generated-images/${id}`,
         cancel: `/ai/generated-images/${id}/cancel`,
         image: `/ai/generated-images/${id}/image`,
+        events: record.links.events,
       },
     });
     assert.deepEqual(

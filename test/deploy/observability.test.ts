@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import type { Metric } from 'prom-client';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { createEventsMetrics } from '../../src/api/events/events-metrics.ts';
 import { createHttpMetrics } from '../../src/api/http-metrics.ts';
 import { createRateLimitMetrics } from '../../src/api/rate-limit-metrics.ts';
 import { createCallMetrics } from '../../src/shared/metrics/call-metrics.ts';
@@ -36,6 +37,7 @@ function allMetrics() {
   });
   createHttpMetrics(registry);
   createRateLimitMetrics(registry);
+  createEventsMetrics(registry);
   createAttemptMetrics(registry);
   createWebhookMetrics(registry);
   observeGemini({ generateImage: nobodyCalls }, models, registry);

@@ -86,6 +86,7 @@ export async function startTestStack(options: StackOptions = {}): Promise<TestSt
     JOB_LOCK_MS: '2000',
     JOB_STALLED_CHECK_MS: '500',
     EXPIRE_EVERY_MS: '300',
+    EVENTS_LOOK_EVERY_MS: '200',
     WEBHOOK_ENCRYPTION_KEY: 'a-key-of-the-tests-for-what-they-seal',
     LOG_LEVEL: 'silent',
   };

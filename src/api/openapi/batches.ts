@@ -33,6 +33,7 @@ const EXAMPLE: BatchRecord = {
     items: `/ai/generated-images?batch_id=${ID}`,
     cancel: `${SELF}/cancel`,
     retry: `${SELF}/retry`,
+    events: `/ai/events?batch_id=${ID}&token=t7sd3o.YW5vbnltb3Vz.c2lnbmF0dXJl`,
   },
 };
 

@@ -56,6 +56,7 @@ export const PENDING_IMAGE: ImageRecord = {
     self: `/ai/generated-images/${ID}`,
     cancel: `/ai/generated-images/${ID}/cancel`,
     image: `/ai/generated-images/${ID}/image`,
+    events: `/ai/events?image_id=${ID}&token=t7sd3o.YW5vbnltb3Vz.c2lnbmF0dXJl`,
   },
 };
 

@@ -73,6 +73,11 @@ export const requestHeaders = {
     `\`wait=<seconds>\`, ${LONGEST_WAIT_S} at most: hold the answer until there is news (RFC 7240). Beyond 200 at once it is not held.`,
     'wait=20',
   ),
+  'Last-Event-ID': parameter(
+    'Last-Event-ID',
+    'The `id` of the last event that you have, from which on to tell. EventSource sends it when it comes back.',
+    '1795507211000-0',
+  ),
   'If-None-Match': parameter(
     'If-None-Match',
     'An ETag that you have: 304 while it is still the same.',

@@ -29,6 +29,7 @@ export type Operation = {
     | 'nobody asked'
     | 'metrics readers'
     | 'anonymous or any'
+    | 'anonymous or any, or by link'
     | 'users and admins'
     | 'admins'
     | 'admins, in a browser';

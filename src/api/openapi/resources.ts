@@ -3,6 +3,7 @@ import { apiKeys } from './api-keys.ts';
 import { batches } from './batches.ts';
 import { datasets } from './datasets.ts';
 import { documentation } from './documentation.ts';
+import { events } from './events.ts';
 import { generation } from './generation.ts';
 import { health } from './health.ts';
 import { images } from './images.ts';
@@ -15,6 +16,7 @@ export const RESOURCES: Resource[] = [
   generation,
   images,
   batches,
+  events,
   datasets,
   options,
   apiKeys,

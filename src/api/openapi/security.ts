@@ -26,6 +26,12 @@ export const SECURITY_SCHEMES = {
     bearerFormat: 'METRICS_TOKEN',
     description: 'For `/metrics` only, where the deployment asks for one.',
   },
+  eventsToken: {
+    type: 'apiKey',
+    in: 'query',
+    name: 'token',
+    description: 'As `links.events` of an image or batch has it: the events of that one, for ten minutes.',
+  },
   adminPassword: {
     type: 'http',
     scheme: 'basic',
@@ -40,6 +46,13 @@ export const SECURITY_OF: Record<Operation['access'], Requirement[]> = {
   'nobody asked': [],
   'metrics readers': [{}, { metricsToken: [] }],
   'anonymous or any': [{}, { userToken: [] }, { apiKey: [] }, { serviceKey: [] }],
+  'anonymous or any, or by link': [
+    {},
+    { userToken: [] },
+    { apiKey: [] },
+    { serviceKey: [] },
+    { eventsToken: [] },
+  ],
   'users and admins': [{ userToken: [] }, { serviceKey: [] }],
   admins: [{ serviceKey: [] }],
   'admins, in a browser': [{ adminPassword: [] }, { serviceKey: [] }],
