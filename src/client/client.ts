@@ -2,6 +2,7 @@ import type { GenerationOptions } from '../api/options-schema.ts';
 import { createAdmin } from './admin.ts';
 import { createBatches } from './batches.ts';
 import { createDatasets } from './datasets.ts';
+import { createEvents } from './events.ts';
 import { createSend } from './http.ts';
 import { createImages } from './images.ts';
 import { createWebhooks } from './webhooks.ts';
@@ -27,6 +28,7 @@ export function createDarkroomClient({ baseUrl, token, fetch: given }: ClientOpt
     datasets: createDatasets(send),
     webhooks: createWebhooks(send),
     admin: createAdmin(send),
+    events: createEvents(send),
     /** What a request may ask for, with prices and limits. */
     options: async () => (await send('GET', '/ai/options')).body as GenerationOptions,
   };

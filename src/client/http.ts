@@ -11,6 +11,8 @@ export type Call = CallOptions & {
   /** An object goes as JSON, a Blob as what its type says. */
   body?: FormData | Blob | object;
   headers?: Record<string, string>;
+  /** The body is what is still coming, a ReadableStream, instead of what came. */
+  asStream?: boolean;
 };
 
 export type Answer = { status: number; headers: Headers; body: unknown };
@@ -47,9 +49,11 @@ export function createSend(options: {
       ...(body !== undefined && { body }),
       ...(call.signal && { signal: call.signal }),
     });
-    const answer = { status: response.status, headers: response.headers, body: await readBody(response) };
+    const { status, headers } = response;
+    if (response.ok && call.asStream) return { status, headers, body: response.body };
+    const answer = { status, headers, body: await readBody(response) };
     if (response.ok || response.status === 304) return answer;
-    throw new DarkroomError(response.status, (answer.body ?? {}) as Record<string, unknown>);
+    throw new DarkroomError(status, (answer.body ?? {}) as Record<string, unknown>);
   };
 
   return async (method, path, call = {}) => {
