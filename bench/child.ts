@@ -11,6 +11,8 @@ export type Child = {
   /** The first line that `read` makes something of; lines that came before count. */
   read<T>(read: (line: string) => T | undefined): Promise<T>;
   cpuMs(): number | null;
+  /** To its stdin. */
+  say(text: string): void;
   /** SIGTERM; resolves when it is gone. */
   stop(): Promise<void>;
   kill(): Promise<void>;
@@ -21,7 +23,7 @@ export function startChild(file: string, env: Record<string, string>, flags: str
   const path = fileURLToPath(new URL(`../${file}`, import.meta.url));
   const child = spawn(process.execPath, [...flags, '--import', EXIT_WITH_PARENT, path], {
     env: { PATH: process.env.PATH ?? '', TMPDIR: process.env.TMPDIR ?? '/tmp', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
   const closed = once(child, 'close').then(([code, signal]) => ({ code, signal }));
   const lines: string[] = [];
@@ -56,6 +58,7 @@ export function startChild(file: string, env: Record<string, string>, flags: str
       return promise.finally(() => looks.delete(look));
     },
     cpuMs: () => readCpuMs(pid),
+    say: (text) => void child.stdin.write(text),
     stop: () => end('SIGTERM'),
     kill: () => end('SIGKILL'),
   };

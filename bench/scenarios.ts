@@ -1,6 +1,7 @@
 import type { Scenario } from './scenario.ts';
 import { backlog } from './scenarios/backlog.ts';
 import { batch } from './scenarios/batch.ts';
+import { events } from './scenarios/events.ts';
 import { history } from './scenarios/history.ts';
 import { latency } from './scenarios/latency.ts';
 import { memory } from './scenarios/memory.ts';
@@ -15,6 +16,7 @@ export const SCENARIOS: Scenario[] = [
   submit,
   batch,
   poll,
+  events,
   worker,
   latency,
   memory,

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { type Announced, audienceOf } from '../../shared/change-streams.ts';
 import type { Found, Look } from '../../shared/event-store.ts';
 import type { Logger } from '../../shared/logger.ts';
@@ -49,12 +50,14 @@ export function createFollowChanges(deps: {
   let looking: Promise<void> | null = null;
   let closed = false;
   const batches = followBatches(() => wake());
+  /** Reads are for all streams: they are no part of the request, and its trace, that happened to ask for one. */
+  const apart = AsyncLocalStorage.snapshot();
 
   const wake = (afterMs = GATHER_MS): void => {
     if (timer || reading || closed) return;
     timer = setTimeout(() => {
       timer = undefined;
-      reading = readAll().then((isRead) => {
+      reading = apart(readAll).then((isRead) => {
         reading = null;
         if (images.size > 0 || batches.isDue()) wake(isRead ? GATHER_MS : REST_AFTER_FAILURE_MS);
       });
