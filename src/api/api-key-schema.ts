@@ -40,5 +40,6 @@ export const newApiKey = z
     secret: z.string().meta({ description: 'The key itself. No other answer shows it.' }),
   })
   .meta({ id: 'NewApiKey' });
+export type NewApiKeyRecord = z.infer<typeof newApiKey>;
 
 export const apiKeyList = z.strictObject({ items: z.array(apiKeyRecord) }).meta({ id: 'ApiKeyList' });

@@ -1,15 +1,22 @@
 import type { BatchBody, BatchEstimate, BatchItem, BatchPage, BatchRecord } from '../api/batch-schemas.ts';
+import { type FollowOptions, followBatch } from './follow-batch.ts';
 import { type CallOptions, type Send, sleep } from './http.ts';
+import type { HistoryFilter, ImageRecord } from './images.ts';
 
 const BATCHES = '/ai/batches';
 const POLL_MS = 2_000;
+const LINES = { type: 'application/x-ndjson' };
 
 export type Batch = Omit<BatchBody, 'dry_run'>;
 export type { BatchEstimate, BatchItem, BatchRecord };
 export type BatchCallOptions = CallOptions & { idempotencyKey?: string };
+/** A Blob has the items already as lines of JSON: one of a file (`openAsBlob`) is sent as it is read. */
+export type BatchLines = Iterable<BatchItem> | Blob;
+/** All images that match a filter. */
+export type History = (filter: HistoryFilter, options?: CallOptions) => AsyncGenerator<ImageRecord>;
 
 /** Many images at once. What makes some carries an Idempotency-Key, so that it may be repeated. */
-export function createBatches(send: Send) {
+export function createBatches(send: Send, history: History) {
   const pathOf = (id: string) => `${BATCHES}/${encodeURIComponent(id)}`;
   const ask = async (...call: Parameters<Send>) => (await send(...call)).body as BatchRecord;
   const keyed = ({ idempotencyKey, ...options }: BatchCallOptions) => ({
@@ -18,17 +25,22 @@ export function createBatches(send: Send) {
   });
   const get = (id: string, options: CallOptions = {}) => ask('GET', pathOf(id), options);
   const sendLines = (
-    items: Iterable<BatchItem>,
+    items: BatchLines,
     { name, webhookUrl, ...options }: BatchCallOptions & { name?: string; webhookUrl?: string },
     query: Record<string, string>,
   ) => {
-    const lines = Array.from(items, (item) => `${JSON.stringify(item)}\n`);
     const asked = new URLSearchParams({
       ...(name && { name }),
       ...(webhookUrl && { webhook_url: webhookUrl }),
       ...query,
     });
-    const body = new Blob(lines, { type: 'application/x-ndjson' });
+    const body =
+      items instanceof Blob
+        ? items.slice(0, items.size, LINES.type)
+        : new Blob(
+            Array.from(items, (item) => `${JSON.stringify(item)}\n`),
+            LINES,
+          );
     return send('POST', `${BATCHES}?${asked}`, { ...keyed(options), body });
   };
 
@@ -39,12 +51,12 @@ export function createBatches(send: Send) {
 
     /** Up to 100,000 items, each of them whole. */
     createFromLines: async (
-      items: Iterable<BatchItem>,
+      items: BatchLines,
       options: BatchCallOptions & { name?: string; webhookUrl?: string } = {},
     ): Promise<BatchRecord> => (await sendLines(items, options, {})).body as BatchRecord,
 
     /** What up to 100,000 items would cost; nothing is stored. */
-    estimate: async (items: Iterable<BatchItem>, options: CallOptions = {}): Promise<BatchEstimate> =>
+    estimate: async (items: BatchLines, options: CallOptions = {}): Promise<BatchEstimate> =>
       (await sendLines(items, options, { dry_run: 'true' })).body as BatchEstimate,
 
     get,
@@ -64,6 +76,19 @@ export function createBatches(send: Send) {
     /** A new batch of copies of the failed and expired images. */
     retry: (id: string, options: BatchCallOptions = {}): Promise<BatchRecord> =>
       ask('POST', `${pathOf(id)}/retry`, keyed(options)),
+
+    /** Each image of the batch as it ends, until all have; outages of the API are waited out. */
+    follow(id: string, options: FollowOptions = {}): AsyncGenerator<ImageRecord> {
+      const call = {
+        ...(options.signal && { signal: options.signal }),
+        retryForMs: Number.POSITIVE_INFINITY,
+      };
+      const ask = {
+        getBatch: () => get(id, call),
+        history: (filter: HistoryFilter) => history(filter, call),
+      };
+      return followBatch(ask, id, options);
+    },
 
     /** The batch once all of its images have ended, however long that takes; outages of the API are waited out. */
     async wait(

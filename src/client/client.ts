@@ -1,5 +1,6 @@
 import type { GenerationOptions } from '../api/options-schema.ts';
 import { createAdmin } from './admin.ts';
+import { createApiKeys } from './api-keys.ts';
 import { createBatches } from './batches.ts';
 import { createDatasets } from './datasets.ts';
 import { createEvents } from './events.ts';
@@ -22,9 +23,11 @@ export type ClientOptions = {
 export function createDarkroomClient({ baseUrl, token, fetch: given }: ClientOptions) {
   // A browser's fetch wants to be called as a method of nothing but the window.
   const send = createSend({ baseUrl, token, fetch: given ?? ((...args) => globalThis.fetch(...args)) });
+  const images = createImages(send);
   return {
-    ...createImages(send),
-    batches: createBatches(send),
+    ...images,
+    batches: createBatches(send, images.history),
+    apiKeys: createApiKeys(send),
     datasets: createDatasets(send),
     webhooks: createWebhooks(send),
     admin: createAdmin(send),

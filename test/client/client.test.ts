@@ -101,6 +101,18 @@ describe('the client', () => {
     assert.equal((await refusalOf(datasets.get(id))).code, 'not_found');
   });
 
+  it('makes, lists and deletes API keys, which act as their user', async () => {
+    const { secret, ...key } = await client.apiKeys.create({ name: 'nightly' });
+    const byKey = createDarkroomClient({ baseUrl: url, token: secret });
+
+    const { id } = await byKey.submit({ prompt: SMALL });
+
+    assert.equal((await client.get(id)).id, id);
+    assert.ok((await client.apiKeys.list()).some(({ hint }) => hint === key.hint));
+    await client.apiKeys.delete(key.id);
+    assert.ok(!(await client.apiKeys.list()).some((one) => one.id === key.id));
+  });
+
   it('tells what may be asked for', async () => {
     const options = await client.options();
 
