@@ -1,9 +1,10 @@
 /** What the README shows is copied and run: the shell's examples, and those of the client. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { plainPicture } from './support/gemini-answers.ts';
@@ -23,6 +24,8 @@ before(async () => {
   writeFileSync(join(folder, 'lamp.jpg'), await plainPicture(64, 64, 'jpeg'));
   writeFileSync(join(folder, 'cup.png'), await plainPicture(64, 64));
   writeFileSync(join(folder, 'prompts.txt'), 'A harbour\nA "quoted" lighthouse\n');
+  mkdirSync(join(folder, 'bin'));
+  symlinkSync(fileURLToPath(new URL('../bin/darkroom.js', import.meta.url)), join(folder, 'bin', 'darkroom'));
   // curl ends with an error for every refusal.
   writeFileSync(join(folder, '.curlrc'), 'fail-with-body\n');
 });
@@ -43,7 +46,8 @@ function example(language: string, text: string): string {
 async function runInShell(script: string): Promise<string> {
   const { token } = await stack.createUser();
   const tokens = { TOKEN: token, ADMIN_TOKEN: stack.serviceRoleKey };
-  const env = { PATH: String(process.env.PATH), HOME: folder, CURL_HOME: folder, API, ...tokens };
+  const PATH = `${join(folder, 'bin')}:${process.env.PATH}`;
+  const env = { PATH, HOME: folder, CURL_HOME: folder, API, ...tokens };
   return (await run('sh', ['-euc', script], { env, cwd: folder })).stdout;
 }
 
@@ -75,6 +79,15 @@ test('a file full of prompts', options, async () => {
 
   assert.match(output, /"images":2.*"total": 2.*"canceled_at":"2.*"parent_id":"[0-9a-f-]{36}"/s);
   assert.doesNotMatch(output, /"code":"/);
+});
+
+test('batches by the command line', options, async () => {
+  const output = await runInShell(example('sh', 'darkroom batch menu.csv'));
+
+  assert.match(output, /images +2\n.*files +2 in menu.*lighthouse\tsucceeded\tmenu\/lighthouse\.png/s);
+  for (const name of ['menu/harbour.png', 'ship.png']) {
+    assert.equal((await sharp(join(folder, name)).metadata()).format, 'png');
+  }
 });
 
 test('every call of an operator', options, async () => {
