@@ -85,7 +85,12 @@ test('batches by the command line', options, async () => {
   const output = await runInShell(example('sh', 'darkroom batch menu.csv'));
 
   assert.match(output, /images +2\n.*files +2 in menu.*lighthouse\tsucceeded\tmenu\/lighthouse\.png/s);
-  for (const name of ['menu/harbour.png', 'ship.png']) {
+  await runInShell(`
+    export DARKROOM_URL=$API DARKROOM_TOKEN=$TOKEN
+    darkroom batch menu.csv
+    id=$(darkroom history --limit 1 --json | jq -r .id)
+    ${example('sh', 'darkroom download')}`);
+  for (const name of ['menu/harbour.png', 'ship.png', 'anime.png', 'copies/lighthouse.png']) {
     assert.equal((await sharp(join(folder, name)).metadata()).format, 'png');
   }
 });

@@ -1,5 +1,14 @@
 import { Command } from 'commander';
+import { addAdminCommands } from './admin-commands.ts';
 import { addBatchCommand } from './batch-command.ts';
+import { addBatchesCommand } from './batches-command.ts';
+import { addCancelCommand } from './cancel-command.ts';
+import { addDatasetsCommand } from './datasets-command.ts';
+import { addDownloadCommand } from './download-command.ts';
+import { addHistoryCommand } from './history-command.ts';
+import { addKeysCommand } from './keys-command.ts';
+import { addRegenerateCommand } from './regenerate-command.ts';
+import { addRetryCommand } from './retry-command.ts';
 import type { Run } from './run-command.ts';
 import { addStatusCommand } from './status-command.ts';
 import { addSubmitCommand } from './submit-command.ts';
@@ -23,6 +32,21 @@ Exit codes:
 
 "darkroom <command> --help" has examples.`;
 
+const COMMANDS = [
+  addSubmitCommand,
+  addBatchCommand,
+  addStatusCommand,
+  addDownloadCommand,
+  addHistoryCommand,
+  addBatchesCommand,
+  addCancelCommand,
+  addRetryCommand,
+  addRegenerateCommand,
+  addDatasetsCommand,
+  addKeysCommand,
+  addAdminCommands,
+];
+
 /** All commands. `write` gets what commander says of its own, help and mistakes. */
 export function createProgram(
   run: Run,
@@ -35,11 +59,11 @@ export function createProgram(
     .option('--url <address>', 'where the API is, instead of DARKROOM_URL')
     .option('--json', 'for scripts: JSON on stdout and nothing else; of what is many, a line each')
     .option('--retry-for <seconds>', 'how long an API that does not answer is asked again', '60')
+    .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .configureOutput({ writeOut: write.out, writeErr: write.err })
     .showHelpAfterError('(add --help for examples)')
     .addHelpText('after', MORE);
-  // Options and settings of the program's own are for all of its commands.
-  for (const add of [addSubmitCommand, addBatchCommand, addStatusCommand]) add(program, run);
+  for (const add of COMMANDS) add(program, run);
   return program;
 }

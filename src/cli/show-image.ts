@@ -59,7 +59,7 @@ export async function printImage(
 export const imageColumns = (terminal: Terminal): Column<ImageRecord>[] => [
   { title: 'IMAGE', value: ({ id }) => id },
   { title: 'STATUS', value: ({ status }) => status, paint: (text) => paintStatus(terminal, text) },
-  { title: 'CREATED', value: ({ created_at }) => created_at.slice(0, 16).replace('T', ' ') },
+  { title: 'CREATED (UTC)', value: ({ created_at }) => created_at.slice(0, 16).replace('T', ' ') },
   { title: 'COST', value: ({ cost_usd }) => formatUsd(cost_usd), align: 'right' },
   { title: 'PROMPT', value: ({ prompt }) => prompt, flexible: true },
 ];

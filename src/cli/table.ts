@@ -31,7 +31,8 @@ export function toTable<Row>(columns: Column<Row>[], rows: Row[], terminalColumn
         const padded = columns[at]?.align === 'right' ? blank + text : text + (isLast ? '' : blank);
         return paint(padded, at);
       })
-      .join(GAP);
+      .join(GAP)
+      .trimEnd();
   const head = layOut(
     columns.map(({ title }) => title),
     (text) => text,
