@@ -79,7 +79,6 @@ async function submit(
   options: BatchOptions,
 ): Promise<ExitCode> {
   const { out, webhookUrl } = options;
-  cli.resumeBy('It may have been accepted: the same command again finds out, and submits nothing twice.');
   const state = out === undefined ? null : await openBatchState(out, prepared.name);
   const batch = await submitOnce(cli, prepared, {
     name: options.name ?? (path === '-' ? undefined : prepared.name),

@@ -15,8 +15,10 @@ export type Cli = {
   signal: AbortSignal;
   /** For each call: it ends with the command, and is repeated for as long as was asked for. */
   call: CallOptions & { signal: AbortSignal };
-  /** What a person is told who stops the command from now on, or whom it fails. */
+  /** What a person is told who stops the command from now on, or whom it fails: what was accepted goes on. */
   resumeBy(hint: string): void;
+  /** The same while it is not known whether anything was accepted; not told of a refusal, by which nothing was. */
+  mayBeFoundBy(hint: string): void;
 };
 
 /** Does a command and answers its exit code. */

@@ -5,7 +5,7 @@ import { DownloadError } from './download.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { type ImageFolder, openImageFolder } from './image-folder.ts';
 import { createPool } from './pool.ts';
-import { createProgress, formatSeconds } from './progress.ts';
+import { createProgress } from './progress.ts';
 import { printBatchEnd, type Trouble } from './show-batch.ts';
 
 /** Of those without an image so many are shown. */
@@ -35,10 +35,14 @@ export async function followToEnd(
   const tally: Tally = { succeeded: 0, saved: 0, wereThere: 0, withoutImage: 0, troubles: [] };
   let last: BatchRecord | null = null;
   const showProgress = (): void => {
-    const { succeeded, withoutImage } = tally;
+    const { succeeded, withoutImage, wereThere } = tally;
     const failed = withoutImage > 0 ? `, ${withoutImage} without an image` : '';
-    const eta = succeeded === 0 && last?.eta_seconds ? `, about ${formatSeconds(last.eta_seconds)}` : '';
-    progress.update(succeeded + withoutImage, `images${failed}${eta}`);
+    progress.update({
+      done: succeeded + withoutImage,
+      before: wereThere,
+      text: `images${failed}`,
+      left: last?.eta_seconds ?? null,
+    });
   };
 
   try {

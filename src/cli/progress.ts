@@ -5,8 +5,17 @@ const LINE_EVERY_MS = 10_000;
 /** Before that, a rate says little. */
 const RATE_AFTER_MS = 1_000;
 
+export type Step = {
+  done: number;
+  /** Of those, what was done before this command began: no sign of how fast it goes. */
+  before: number;
+  text: string;
+  /** Seconds that others reckon with, for as long as this command cannot tell by itself. */
+  left: number | null;
+};
+
 export type Progress = {
-  update(done: number, text: string): void;
+  update(step: Step): void;
   /** Takes the bar away. */
   stop(): void;
 };
@@ -14,22 +23,22 @@ export type Progress = {
 /** A bar where there is a terminal for it; elsewhere a line now and then. `total` is how many there will be. */
 export function createProgress(terminal: Terminal, total: number): Progress {
   const began = Date.now();
-  let first: number | null = null;
-  /** What was there when this command began is no sign of how fast it goes. */
-  const describe = (done: number, text: string): string => {
-    first ??= done;
+  const describe: Describe = ({ done, before, text, left }) => {
     const seconds = (Date.now() - began) / 1_000;
-    const perSecond = (done - first) / seconds;
-    if (done >= total || perSecond === 0 || seconds * 1_000 < RATE_AFTER_MS) return text;
-    const left = formatSeconds(Math.ceil((total - done) / perSecond));
-    return `${text}, ${formatRate(perSecond)}, about ${left} left`;
+    const perSecond = (done - before) / seconds;
+    if (done >= total) return text;
+    if (perSecond === 0 || seconds * 1_000 < RATE_AFTER_MS) {
+      return left ? `${text}, about ${formatSeconds(left)} left` : text;
+    }
+    const ownLeft = formatSeconds(Math.ceil((total - done) / perSecond));
+    return `${text}, ${formatRate(perSecond)}, about ${ownLeft} left`;
   };
   return terminal.canvas
     ? createBar(terminal, terminal.canvas, total, describe)
     : createLines(terminal, total, describe);
 }
 
-type Describe = (done: number, text: string) => string;
+type Describe = (step: Step) => string;
 
 function createBar(
   terminal: Terminal,
@@ -50,15 +59,16 @@ function createBar(
     gracefulExit: false,
   });
   bar.start(total, 0, { text: '' });
-  const clear = (): void => {
-    stream.write('\r\u001b[K');
-  };
-  terminal.beforeLines(clear);
+  // The bar goes to where the cursor was saved when it is taken away, which is below all lines.
+  terminal.aroundLines({
+    before: () => void stream.write('\r\u001b[K'),
+    after: () => void stream.write('\u001b7'),
+  });
   return {
-    update: (done, text) => bar.update(done, { text: describe(done, text) }),
+    update: (step) => bar.update(step.done, { text: describe(step) }),
     stop() {
       bar.stop();
-      terminal.beforeLines(() => undefined);
+      terminal.aroundLines({ before: () => undefined, after: () => undefined });
     },
   };
 }
@@ -67,11 +77,12 @@ function createLines(terminal: Terminal, total: number, describe: Describe): Pro
   let toldAt = Date.now();
   let told = -1;
   return {
-    update(done, text) {
+    update(step) {
+      const { done } = step;
       if (done === told || Date.now() - toldAt < LINE_EVERY_MS) return;
       toldAt = Date.now();
       told = done;
-      terminal.say(`${done}/${total}  ${describe(done, text)}`);
+      terminal.say(`${done}/${total}  ${describe(step)}`);
     },
     stop: () => undefined,
   };

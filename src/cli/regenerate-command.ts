@@ -20,7 +20,7 @@ export function addRegenerateCommand(program: Command, run: Run): void {
       run(command, async (cli) => {
         const { prompt, idempotencyKey = randomUUID() } = options;
         const changes = { ...readImageOptions(options), ...(prompt !== undefined && { prompt }) };
-        cli.resumeBy(
+        cli.mayBeFoundBy(
           `It may have been accepted: the same command with --idempotency-key ${idempotencyKey} finds it, and makes no other.`,
         );
         return showSubmitted(

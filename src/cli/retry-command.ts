@@ -24,7 +24,7 @@ Examples:
     .action((id: string, options: FollowOptions & { idempotencyKey?: string }) =>
       run(command, async (cli) => {
         const { wait, out, concurrency, idempotencyKey = randomUUID() } = options;
-        cli.resumeBy(
+        cli.mayBeFoundBy(
           `It may have been accepted: the same command with --idempotency-key ${idempotencyKey} finds it, and makes no other.`,
         );
         const batch = await cli.client.batches.retry(id, { ...cli.call, idempotencyKey });

@@ -1,8 +1,9 @@
 import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
+import { DarkroomError } from '../client/darkroom-error.ts';
 import type { Action, Cli } from './cli.ts';
 import { connect, readToken, readUrl } from './connection.ts';
-import { EXIT, type ExitCode, usageError } from './exit-codes.ts';
+import { type ExitCode, usageError } from './exit-codes.ts';
 import { explainError } from './explain-error.ts';
 import { Interrupted } from './interrupt.ts';
 import type { Terminal } from './terminal.ts';
@@ -30,7 +31,7 @@ export function createRun(
   return async (command, action) => {
     const options = command.optsWithGlobals<GlobalOptions>();
     let url = options.url ?? settings.url ?? '';
-    let hint: string | null = null;
+    let hint = null as { text: string; isUnclear: boolean } | null;
     try {
       url = readUrl(url === '' ? DEFAULT_URL : url);
       const token = readToken(settings);
@@ -43,14 +44,17 @@ export function createRun(
         signal,
         call: { signal, retryForMs: readRetryFor(options.retryFor) },
         resumeBy(text) {
-          hint = text;
+          hint = { text, isUnclear: false };
+        },
+        mayBeFoundBy(text) {
+          hint = { text, isUnclear: true };
         },
       };
       finish(await action(cli));
     } catch (error) {
       const code = tell(error);
-      // Of what is refused nothing goes on.
-      if (hint !== null && code !== EXIT.usage) terminal.say(hint);
+      const isRefused = error instanceof DarkroomError && error.status < 500 && !signal.aborted;
+      if (hint && !(hint.isUnclear && isRefused)) terminal.say(hint.text);
       finish(code);
     }
 

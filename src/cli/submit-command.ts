@@ -48,7 +48,7 @@ Examples:
 
 async function submit(cli: Cli, request: ImageRequest, options: SubmitOptions): Promise<ExitCode> {
   const idempotencyKey = options.idempotencyKey ?? randomUUID();
-  cli.resumeBy(
+  cli.mayBeFoundBy(
     `It may have been accepted: the same command with --idempotency-key ${idempotencyKey} finds it, and makes no other.`,
   );
   const image = await cli.client.submit(request, { ...cli.call, idempotencyKey });

@@ -46,6 +46,7 @@ export async function submitOnce(
     batch_id: null,
   };
   await state?.write(sent);
+  cli.mayBeFoundBy('It may have been accepted: the same command again finds out, and submits nothing twice.');
   const batch = await cli.client.batches
     .createFromLines(prepared.lines, {
       ...cli.call,

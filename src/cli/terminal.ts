@@ -18,8 +18,8 @@ export type Terminal = {
   paint(colour: Colour, text: string): string;
   /** stderr, for what is drawn there again and again; null where that would only fill a file. */
   canvas: Stream | null;
-  /** `clear` is called before each line, so that what is drawn does not mix with it. */
-  beforeLines(clear: () => void): void;
+  /** What is done before and after each line, so that what is drawn does not mix with it. */
+  aroundLines(around: { before: () => void; after: () => void }): void;
 };
 
 export type TerminalOptions = {
@@ -34,25 +34,28 @@ export type TerminalOptions = {
 const PIPE_COLUMNS = 160;
 
 export function createTerminal({ stdout, stderr, ...wishes }: TerminalOptions): Terminal {
-  let clear = (): void => undefined;
+  let around = { before: (): void => undefined, after: (): void => undefined };
   const hasColour = wantsColour(stdout, wishes);
   const print = async (...lines: string[]): Promise<void> => {
     if (lines.length === 0) return;
-    clear();
-    if (!stdout.write(`${lines.join('\n')}\n`)) await once(stdout, 'drain');
+    around.before();
+    const hasRoom = stdout.write(`${lines.join('\n')}\n`);
+    around.after();
+    if (!hasRoom) await once(stdout, 'drain');
   };
   return {
     print,
     printTable: (columns, rows) => print(...toTable(columns, rows, stdout.columns ?? PIPE_COLUMNS)),
     printJson: (value) => print(toSafeJson(value)),
     say(line) {
-      clear();
+      around.before();
       stderr.write(`${toPlainLine(line)}\n`);
+      around.after();
     },
     paint: (colour, text) => (hasColour ? styleText(colour, text, { validateStream: false }) : text),
     canvas: stderr.isTTY && wishes.term !== 'dumb' ? stderr : null,
-    beforeLines(given) {
-      clear = given;
+    aroundLines(given) {
+      around = given;
     },
   };
 }

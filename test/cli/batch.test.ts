@@ -3,8 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { type CliStack, startCliStack } from './cli-stack.ts';
-import { runDarkroom } from './darkroom.ts';
+import { type CliStack, smallPrompt as prompt, startCliStack } from './cli-stack.ts';
 
 let cli: CliStack;
 before(async () => {
@@ -13,8 +12,6 @@ before(async () => {
 });
 after(() => cli.stop());
 
-/** Prompts of one test, which no other one has submitted. */
-const prompt = (what: string, bytes = 1024) => `${what} ${randomUUID()} [[sim:bytes=${bytes}]]`;
 const filesIn = (folder: string) =>
   readdirSync(join(cli.folder, folder))
     .filter((name) => !name.startsWith('.'))
@@ -24,11 +21,6 @@ const linesOf = (stdout: string) =>
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line));
-const countBatches = async () =>
-  Number(
-    (await cli.stack.sql('select count(*)::int as n from public.batches where sealed_at is not null'))[0]?.n,
-  );
-
 describe('darkroom batch', () => {
   it('makes a row of a table an image, with its own fields before the options, and saves each', async () => {
     const [first, second] = [prompt('A "quoted"\nharbour'), prompt('A ship')];
@@ -70,7 +62,7 @@ describe('darkroom batch', () => {
 
   it('is one batch however often it is called, until --new', async () => {
     cli.write('once.txt', prompt('A harbour'));
-    const before = await countBatches();
+    const before = await cli.countBatches();
     const idOf = async (...more: string[]): Promise<string> =>
       JSON.parse((await cli.darkroom('batch', 'once.txt', '--json', ...more)).stdout).id;
 
@@ -79,7 +71,39 @@ describe('darkroom batch', () => {
 
     assert.equal(first, second);
     assert.notEqual(second, third);
-    assert.equal(await countBatches(), before + 2);
+    assert.equal(await cli.countBatches(), before + 2);
+  });
+
+  it('is one batch of one folder also when two commands begin at once', async () => {
+    cli.write('twins.txt', Array.from({ length: 20 }, () => prompt('A')).join('\n'));
+    const before = await cli.countBatches();
+
+    const both = await Promise.all([1, 2].map(() => cli.darkroom('batch', 'twins.txt', '--out', 'twins')));
+
+    assert.deepEqual(
+      both.map(({ code }) => code),
+      [0, 0],
+      both.map(({ stderr }) => stderr).join(),
+    );
+    assert.equal(await cli.countBatches(), before + 1);
+    assert.equal(readdirSync(join(cli.folder, 'twins')).length, 20 + 1);
+  });
+
+  it('submits nothing whose fate the API has forgotten', async () => {
+    cli.write('old.txt', prompt('A'));
+    await cli.darkroom('batch', 'old.txt', '--out', 'old');
+    const path = join(cli.folder, 'old', '.darkroom', 'old.txt.json');
+    const state = JSON.parse(readFileSync(path, 'utf8'));
+    const forgotten = { ...state, batch_id: null, submitted_at: '2026-01-01T00:00:00Z' };
+    writeFileSync(path, JSON.stringify(forgotten));
+    const before = await cli.countBatches();
+
+    const { code, stderr } = await cli.darkroom('batch', 'old.txt', '--out', 'old');
+    assert.deepEqual([code, stderr.split('\n').length], [1, 2]);
+    assert.match(stderr, /^It is not known what became of the submit of 2026-01-01T00:00:00Z .* --new\.$/m);
+    writeFileSync(path, '{"version": 1,');
+    assert.equal((await cli.darkroom('batch', 'old.txt', '--out', 'old')).code, 1);
+    assert.equal(await cli.countBatches(), before);
   });
 
   it('goes on in the same folder: it fetches what is not there, or is not right', async () => {
@@ -88,7 +112,7 @@ describe('darkroom batch', () => {
     rmSync(join(cli.folder, 'again', 'line-1.png'));
     writeFileSync(join(cli.folder, 'again', 'line-2.png'), 'mine');
     await cli.stack.sql('truncate public.idempotency_keys');
-    const before = await countBatches();
+    const before = await cli.countBatches();
 
     const { code, stdout } = await cli.darkroom('batch', 'again.txt', '--out', 'again');
 
@@ -98,19 +122,19 @@ describe('darkroom batch', () => {
     assert.deepEqual([first, own, third], ['line-1.png', 'line-2.png', 'line-3.png']);
     assert.match(String(other), /^line-2-[0-9a-f]{8}\.png$/);
     assert.equal(readFileSync(join(cli.folder, 'again', 'line-2.png'), 'utf8'), 'mine');
-    assert.equal(await countBatches(), before);
+    assert.equal(await cli.countBatches(), before);
   });
 
   it('does not take a file that has changed for the one that it knows', async () => {
     cli.write('changed.txt', prompt('A'));
     await cli.darkroom('batch', 'changed.txt', '--out', 'changed');
     cli.write('changed.txt', prompt('B', 2048));
-    const before = await countBatches();
+    const before = await cli.countBatches();
 
     const refused = await cli.darkroom('batch', 'changed.txt', '--out', 'changed');
     assert.equal(refused.code, 2);
     assert.match(refused.stderr, /^With other prompts or options changed\.txt became batch .* --new .*\n$/);
-    assert.equal(await countBatches(), before);
+    assert.equal(await cli.countBatches(), before);
 
     assert.equal((await cli.darkroom('batch', 'changed.txt', '--out', 'changed', '--new')).code, 0);
     assert.equal(filesIn('changed').length, 2);
@@ -148,72 +172,11 @@ describe('darkroom batch', () => {
 
   it('only tells the price of a dry run', async () => {
     cli.write('dry.txt', `${prompt('A')}\n${prompt('B')}\n`);
-    const before = await countBatches();
+    const before = await cli.countBatches();
 
     const { stdout } = await cli.darkroom('batch', 'dry.txt', '--dry-run', '--json');
 
     assert.deepEqual(JSON.parse(stdout), { dry_run: true, images: 2, estimated_cost_usd: 0.0672 });
-    assert.equal(await countBatches(), before);
-  });
-});
-
-describe('a file that darkroom batch does not take', () => {
-  const refusalOf = async (name: string, text: string | Uint8Array, ...args: string[]) => {
-    writeFileSync(join(cli.folder, name), text);
-    const { code, stdout, stderr } = await cli.darkroom('batch', name, ...args);
-    assert.deepEqual([code, stdout], [2, ''], stderr);
-    return stderr;
-  };
-
-  it('is told in a sentence, and nothing was sent', async () => {
-    const before = await countBatches();
-    assert.match(
-      await refusalOf('a.csv', 'promt\nA\n'),
-      /^a\.csv has no column "prompt" in its first line; .*\n$/,
-    );
-    assert.match(await refusalOf('a.csv', 'prompt,qualty\nA,b\n'), /none of a request's: "qualty"; .*\n$/);
-    assert.match(await refusalOf('a.csv', 'prompt,prompt\nA,b\n'), /has the column "prompt" twice\.\n$/);
-    assert.match(await refusalOf('a.csv', 'prompt\n"A\n'), /cannot be read as a table: .*\n$/);
-    assert.match(await refusalOf('a.csv', 'prompt,style\nA\n'), /cannot be read as a table: .*\n$/);
-    assert.match(
-      await refusalOf('a.csv', 'prompt,style\nA,b\n,c\n'),
-      /^a\.csv, line 3: there is no prompt\.\n$/,
-    );
-    assert.match(
-      await refusalOf('a.csv', 'prompt,deadline_seconds\n"A\nB",soon\n'),
-      /^a\.csv, line 2, deadline_seconds: "soon" is no whole number\.\n$/,
-    );
-    assert.match(
-      await refusalOf('a.ndjson', '{"prompt": "A"}\n{'),
-      /^a\.ndjson, line 2: that is no JSON\.\n$/,
-    );
-    assert.match(
-      await refusalOf('a.ndjson', '{"prompt": "A", "dry_run": true}'),
-      /no field "dry_run"; .*\n$/,
-    );
-    assert.match(await refusalOf('a.txt', new Uint8Array([0xff, 0xfe, 65])), /^a\.txt is not UTF-8: .*\n$/);
-    assert.match(await refusalOf('a.txt', '\n \n'), /^a\.txt has no prompts\.\n$/);
-    assert.match(await refusalOf('a.xlsx', 'PK'), /^Say what is in a\.xlsx: --input csv, .*\n$/);
-    assert.equal(await countBatches(), before);
-  });
-
-  it('is told by the lines that it has, when the API refuses it, and may be mended', async () => {
-    const first = 'prompt,quality\n"A\nB",best\nC,high\nD,worst\n';
-
-    const told = await refusalOf('mend.csv', first, '--out', 'mended');
-
-    assert.match(
-      told,
-      /^Nothing was accepted:\n {2}mend\.csv, line 2, quality: .*\n {2}mend\.csv, line 5, quality: .*\n/,
-    );
-    cli.write('mend.csv', `prompt,quality\n${prompt('A')},high\n`);
-    assert.equal((await cli.darkroom('batch', 'mend.csv', '--out', 'mended')).code, 0);
-  });
-
-  it('that is not there ends with 1', async () => {
-    const { code, stderr } = await runDarkroom(['batch', 'none.csv'], { env: cli.env, cwd: cli.folder });
-
-    assert.equal(code, 1);
-    assert.match(stderr, /^ENOENT: no such file or directory, open 'none\.csv'\.\n$/);
+    assert.equal(await cli.countBatches(), before);
   });
 });

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,8 +18,12 @@ export type CliStack = {
   darkroom(...args: string[]): Promise<Ended>;
   start(args: string[], options?: RunOptions): ReturnType<typeof startDarkroom>;
   write(name: string, text: string): void;
+  countBatches(): Promise<number>;
   stop(): Promise<void>;
 };
+
+/** A prompt that nobody else has submitted, of an image of so many bytes. */
+export const smallPrompt = (what: string, bytes = 1024) => `${what} ${randomUUID()} [[sim:bytes=${bytes}]]`;
 
 /** A Darkroom with an API, and a folder in which one of its users works by the command line. */
 export async function startCliStack(): Promise<CliStack> {
@@ -33,6 +38,10 @@ export async function startCliStack(): Promise<CliStack> {
     darkroom: (...args) => runDarkroom(args, { env, cwd: folder }),
     start: (args, options = {}) => startDarkroom(args, { env, cwd: folder, ...options }),
     write: (name, text) => writeFileSync(join(folder, name), text),
+    async countBatches() {
+      const count = 'select count(*)::int as n from public.batches where sealed_at is not null';
+      return Number((await stack.sql(count))[0]?.n);
+    },
     async stop() {
       await stack.stop();
       rmSync(folder, { recursive: true, force: true });

@@ -98,11 +98,11 @@ describe('progress', () => {
     const { terminal, text } = terminalOn(true);
     const progress = createProgress(terminal, 10);
 
-    progress.update(5, 'images');
+    progress.update({ done: 5, before: 0, text: 'images', left: 90 });
     terminal.say('The API answers again.');
     progress.stop();
 
-    assert.match(text(), /░ 0\/10/);
+    assert.match(text(), /░ 5\/10 {2}images, about 90 s left/);
     assert.ok(text().includes(`\r${ESCAPE}[KThe API answers again.\n`));
     assert.ok(!text().includes(`${ESCAPE}[?`), 'it leaves modes of the terminal alone');
   });
@@ -110,7 +110,7 @@ describe('progress', () => {
   it('draws nothing elsewhere', () => {
     for (const { terminal, text } of [terminalOn(false), terminalOn(true, 'dumb')]) {
       const progress = createProgress(terminal, 10);
-      progress.update(5, 'images');
+      progress.update({ done: 5, before: 0, text: 'images', left: 90 });
       progress.stop();
       assert.equal(text(), '');
     }

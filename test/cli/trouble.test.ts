@@ -59,12 +59,12 @@ describe('a command that is not let in', () => {
     const secret = `dk_${randomUUID()}`;
     const env = { DARKROOM_URL: cli.url, DARKROOM_API_KEY: secret };
 
-    const { code, stderr } = await runDarkroom(['history'], { env });
+    const { code, stderr } = await runDarkroom(['submit', SMALL], { env });
     const admin = await cli.darkroom('workers');
     const torn = await runDarkroom(['history'], { env: { ...env, DARKROOM_TOKEN: `a\n${secret}` } });
 
     assert.deepEqual([code, admin.code, torn.code], [4, 4, 2]);
-    assert.match(stderr, /Set DARKROOM_API_KEY/);
+    assert.match(stderr, /^[^\n]+ Set DARKROOM_API_KEY [^\n]+\n$/);
     assert.doesNotMatch(stderr + torn.stderr, new RegExp(secret));
   });
 });

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { type CliStack, smallPrompt as prompt, startCliStack } from './cli-stack.ts';
+import { runDarkroom } from './darkroom.ts';
+
+let cli: CliStack;
+before(async () => {
+  cli = await startCliStack();
+  await cli.stack.startWorker();
+});
+after(() => cli.stop());
+
+describe('a file that darkroom batch does not take', () => {
+  const refusalOf = async (name: string, text: string | Uint8Array, ...args: string[]) => {
+    writeFileSync(join(cli.folder, name), text);
+    const { code, stdout, stderr } = await cli.darkroom('batch', name, ...args);
+    assert.deepEqual([code, stdout], [2, ''], stderr);
+    return stderr;
+  };
+
+  it('is told in a sentence, and nothing was sent', async () => {
+    const before = await cli.countBatches();
+    assert.match(
+      await refusalOf('a.csv', 'promt\nA\n'),
+      /^a\.csv has no column "prompt" in its first line; .*\n$/,
+    );
+    assert.match(await refusalOf('a.csv', 'prompt,qualty\nA,b\n'), /none of a request's: "qualty"; .*\n$/);
+    assert.match(await refusalOf('a.csv', 'prompt,prompt\nA,b\n'), /has the column "prompt" twice\.\n$/);
+    assert.match(await refusalOf('a.csv', 'prompt\n"A\n'), /cannot be read as a table: .*\n$/);
+    assert.match(await refusalOf('a.csv', 'prompt,style\nA\n'), /cannot be read as a table: .*\n$/);
+    assert.match(
+      await refusalOf('a.csv', 'prompt,style\nA,b\n,c\n'),
+      /^a\.csv, line 3: there is no prompt\.\n$/,
+    );
+    assert.match(
+      await refusalOf('a.csv', 'prompt,deadline_seconds\n"A\nB",soon\n'),
+      /^a\.csv, line 2, deadline_seconds: "soon" is no whole number\.\n$/,
+    );
+    assert.match(
+      await refusalOf('a.ndjson', '{"prompt": "A"}\n{'),
+      /^a\.ndjson, line 2: that is no JSON\.\n$/,
+    );
+    assert.match(
+      await refusalOf('a.ndjson', '{"prompt": "A", "dry_run": true}'),
+      /no field "dry_run"; .*\n$/,
+    );
+    assert.match(await refusalOf('a.txt', new Uint8Array([0xff, 0xfe, 65])), /^a\.txt is not UTF-8: .*\n$/);
+    assert.match(await refusalOf('a.txt', '\n \n'), /^a\.txt has no prompts\.\n$/);
+    assert.match(await refusalOf('a.xlsx', 'PK'), /^Say what is in a\.xlsx: --input csv, .*\n$/);
+    assert.equal(await cli.countBatches(), before);
+  });
+
+  it('is told by the lines that it has, when the API refuses it, and may be mended', async () => {
+    const first = 'prompt,quality\n"A\nB",best\nC,high\nD,worst\n';
+
+    const told = await refusalOf('mend.csv', first, '--out', 'mended');
+
+    assert.match(
+      told,
+      /^Nothing was accepted:\n {2}mend\.csv, line 2, quality: .*\n {2}mend\.csv, line 5, quality: .*\n/,
+    );
+    cli.write('mend.csv', `prompt,quality\n${prompt('A')},high\n`);
+    assert.equal((await cli.darkroom('batch', 'mend.csv', '--out', 'mended')).code, 0);
+  });
+
+  it('that is not there ends with 1', async () => {
+    const { code, stderr } = await runDarkroom(['batch', 'none.csv'], { env: cli.env, cwd: cli.folder });
+
+    assert.equal(code, 1);
+    assert.match(stderr, /^ENOENT: no such file or directory, open 'none\.csv'\.\n$/);
+  });
+});
