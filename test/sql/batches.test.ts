@@ -95,6 +95,17 @@ test('of two batches with one Idempotency-Key the first that is sealed counts, f
   assert.deepEqual(await batches.seal(other, 0), { outcome: 'sealed', id: other });
 });
 
+test('the repeat of a batch that was sealed is told of it, though its lane has no room for another', async () => {
+  const key = { idempotency_scope: 's', idempotency_key: 'k', request_hash: 'h' };
+  const first = await batches.make(2, key);
+  await batches.admitAll(first.id);
+  await db.sql('update public.settings set max_pending = 3');
+  const twin = await batches.open(key);
+  await batches.add(twin, [newItem(), newItem()]);
+
+  assert.deepEqual(await batches.seal(twin, 2), { outcome: 'replayed', id: first.id });
+});
+
 test('two seals of one key at once make one batch', async () => {
   const key = { idempotency_scope: 's', idempotency_key: 'k', request_hash: 'h' };
   const ids = await Promise.all(Array.from({ length: 8 }, () => batches.open(key)));
