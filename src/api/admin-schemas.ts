@@ -108,6 +108,7 @@ const LIMITS = {
     1_000_000,
     'Images that may be in work or on their way to a worker at once, over all workers.',
   ],
+  max_concurrency_per_caller: [1, 1_000_000, 'Images of one caller that may be so at once.'],
   max_starts_per_minute: [1, 1_000_000, 'Images that may start in any 60 seconds, over all workers.'],
   max_pending: [0, 100_000_000, 'Images that may wait for one caller.'],
   max_failures: [1, 100, 'Failed attempts that an image may have.'],
@@ -122,6 +123,7 @@ const limit = (name: keyof typeof LIMITS) => {
 export const limitsRequest = z
   .strictObject({
     max_concurrency: limit('max_concurrency').nullable().optional(),
+    max_concurrency_per_caller: limit('max_concurrency_per_caller').nullable().optional(),
     max_starts_per_minute: limit('max_starts_per_minute').nullable().optional(),
     max_pending: limit('max_pending').optional(),
     max_failures: limit('max_failures').optional(),
@@ -134,6 +136,7 @@ const answered = (name: keyof typeof LIMITS) => z.int().meta({ description: LIMI
 export const limits = z
   .strictObject({
     max_concurrency: answered('max_concurrency').nullable(),
+    max_concurrency_per_caller: answered('max_concurrency_per_caller').nullable(),
     max_starts_per_minute: answered('max_starts_per_minute').nullable(),
     max_pending: answered('max_pending'),
     max_failures: answered('max_failures'),

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import type { CallOptions, Rpc } from './rpc.ts';
 
-/** Null: no limit. `migrations/0030` says what each is. */
+/** Null: no limit. `migrations/0030` and `0052` say what each is. */
 const limitsSchema = z.object({
   max_concurrency: z.int().nullable(),
+  max_concurrency_per_caller: z.int().nullable(),
   max_starts_per_minute: z.int().nullable(),
   max_pending: z.int(),
   max_failures: z.int(),

@@ -120,16 +120,22 @@ describe('limits', () => {
     const { body: before } = await admin.get('/admin/limits');
 
     const changed = await send('PATCH', '/admin/limits', { max_concurrency: 3, max_starts_per_minute: 60 });
-    const taken = await send('PATCH', '/admin/limits', { max_starts_per_minute: null });
+    const each = await send('PATCH', '/admin/limits', { max_concurrency_per_caller: 2 });
+    const taken = await send('PATCH', '/admin/limits', {
+      max_concurrency_per_caller: null,
+      max_starts_per_minute: null,
+    });
 
     assert.deepEqual(before, {
       max_concurrency: null,
+      max_concurrency_per_caller: null,
       max_starts_per_minute: null,
       max_pending: 20_000,
       max_failures: 5,
       max_billable_calls: 2,
     });
     assert.deepEqual(changed.body, { ...before, max_concurrency: 3, max_starts_per_minute: 60 });
+    assert.deepEqual(each.body, { ...changed.body, max_concurrency_per_caller: 2 });
     assert.deepEqual(taken.body, { ...before, max_concurrency: 3 });
     assert.deepEqual((await admin.get('/admin/limits')).body, taken.body);
   });
@@ -150,6 +156,7 @@ describe('limits', () => {
 
     const refused = await send('PATCH', '/admin/limits', {
       max_concurrency: 0,
+      max_concurrency_per_caller: 0,
       max_starts_per_minute: 1.5,
       max_pending: null,
       max_failures: '5',
@@ -160,6 +167,7 @@ describe('limits', () => {
     assert.deepEqual(pointersOf(refused), [
       '/lease',
       '/max_concurrency',
+      '/max_concurrency_per_caller',
       '/max_failures',
       '/max_pending',
       '/max_starts_per_minute',

@@ -117,7 +117,8 @@ describe('the limit of how many may start in a minute', () => {
       `${first.again_in_ms}`,
     );
     assert.equal(second.again_in_ms, undefined, 'two callers were told to come back');
-    await pass(1);
+    // 9.8 come in a second, and 9 in less: the rest is for a machine that is slow between the statements.
+    await pass(0.92);
     assert.equal((await release()).jobs.length, 9);
   });
 
@@ -209,6 +210,7 @@ describe('changing limits', () => {
 
   for (const [changes, code] of [
     [{ max_concurrency: 0 }, '23514'],
+    [{ max_concurrency_per_caller: 0 }, '23514'],
     [{ max_starts_per_minute: -1 }, '23514'],
     [{ max_failures: 0 }, '23514'],
     [{ max_pending: null }, '23502'],

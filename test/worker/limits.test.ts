@@ -14,7 +14,9 @@ after(async () => {
   await generations.stop();
   await stack.stop();
 });
-beforeEach(() => change({ max_concurrency: null, max_starts_per_minute: null }));
+beforeEach(() =>
+  change({ max_concurrency: null, max_concurrency_per_caller: null, max_starts_per_minute: null }),
+);
 
 const call = async (name: string, args: Record<string, unknown>) => {
   const { data, error } = await stack.supabase.rpc(name, args);
@@ -44,6 +46,24 @@ test('three workers with twelve slots never do more at once than the limit', asy
   await generations.waitForEnds(ids);
 
   assert.equal(await mostAtOnce(ids), 2);
+});
+
+test('one caller has no more at once than the limit of each, and the other slots are for others', async () => {
+  await change({ max_concurrency_per_caller: 2 });
+
+  const greedy = await generations.submitMany(3, '[[sim:fault=hold:ok]]', { lane_key: 'greedy' });
+  const [first = '', second = '', third = ''] = greedy;
+  for (const id of [first, second]) await stack.gemini.control.waitForCall(id);
+  await generations.waitForEnds(await generations.submitMany(1, '', { lane_key: 'modest' }));
+  const waiting = await generations.row(third);
+  for (const id of greedy) {
+    await stack.gemini.control.waitForCall(id);
+    stack.gemini.control.release(id);
+  }
+  await generations.waitForEnds(greedy);
+
+  assert.equal(waiting.released_at, null);
+  assert.equal(await mostAtOnce(greedy), 2);
 });
 
 test('a limit that is raised meanwhile is used at once, without a new worker', async () => {

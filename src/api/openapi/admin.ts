@@ -29,6 +29,7 @@ const PAUSED = {
 };
 const LIMITS = {
   max_concurrency: 200,
+  max_concurrency_per_caller: 50,
   max_starts_per_minute: 600,
   max_pending: 20_000,
   max_failures: 5,
