@@ -32,7 +32,17 @@ const app = createApp({
     return { ...row, asked_id: row.id, outcome: 'created' };
   },
   release: { request: () => undefined, idle: async () => undefined, stop: () => undefined },
-  readQueue: async () => ({ slots: 8, released: 0, processing: 0, lanes: [], durations: [] }),
+  readQueue: async () => ({
+    workers: 1,
+    slots: 8,
+    slots_per_caller: null,
+    released: 0,
+    processing: 0,
+    lanes: [],
+    durations: [],
+    waits: { images: 0, p50_seconds: null, p95_seconds: null, p99_seconds: null },
+    pauses: [],
+  }),
   changes: {
     watch: () => {
       throw new Error('The floor keeps nobody waiting.');

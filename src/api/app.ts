@@ -46,6 +46,7 @@ import { createPlanGeneration } from './plan-generation.ts';
 import { createPlanOrReplay } from './plan-or-replay.ts';
 import { createApplyWaitPreference } from './prefer.ts';
 import { answerNotFound, answerProblem } from './problem.ts';
+import { createQueueRoute } from './queue-route.ts';
 import type { ReadQueue } from './queue-snapshot.ts';
 import { createRegenerateRoute } from './regenerate-route.ts';
 import { createRequestLog } from './request-log.ts';
@@ -133,6 +134,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(createApiKeysRoute(parts));
   app.use(createBatchesRoute(parts));
   app.use(createEventsRoute(parts));
+  app.use(createQueueRoute(parts));
   app.use(createWebhookSecretsRoute(parts));
   app.use(createWebhookDeliveriesRoute(parts));
   app.use(createDatasetsRoute(parts));

@@ -1,5 +1,5 @@
 import type { Batch } from '../shared/batch-store.ts';
-import type { QueueSnapshot } from '../shared/queue-place.ts';
+import { durationOf, type QueueSnapshot } from '../shared/queue-place.ts';
 import type { BatchRecord } from './batch-schemas.ts';
 import type { LinkEvents } from './events/event-links.ts';
 import { IMAGES_PATH, toRfc3339 } from './record.ts';
@@ -44,8 +44,7 @@ function statusOf(batch: Batch): BatchRecord['status'] {
 function etaSeconds(batch: Batch, queue: QueueSnapshot | null): number | null {
   const left = batch.counts.pending + batch.counts.processing;
   if (!queue || queue.slots === 0 || left === 0 || batch.canceled_at !== null) return null;
-  const ofModel = queue.durations.filter(({ model }) => model === batch.next?.model);
-  const exact = ofModel.find(({ resolution }) => resolution === batch.next?.resolution);
-  const seconds = (exact ?? ofModel[0])?.seconds;
-  return seconds === undefined ? null : Math.max(1, Math.ceil(Math.ceil(left / queue.slots) * seconds));
+  const seconds = durationOf(batch.next ?? {}, queue);
+  const slots = Math.min(queue.slots, queue.slots_per_caller ?? queue.slots);
+  return seconds === null ? null : Math.max(1, Math.ceil(Math.ceil(left / slots) * seconds));
 }

@@ -1,5 +1,5 @@
 import type { NewGeneration } from '../shared/generation.ts';
-import { placeOf } from '../shared/queue-place.ts';
+import { placeOfNext } from '../shared/queue-place.ts';
 import type { Store } from '../shared/store.ts';
 import type { ReadQueue } from './queue-snapshot.ts';
 import type { GenerationEstimate } from './record-schema.ts';
@@ -18,15 +18,7 @@ export function createEstimateGeneration(deps: {
       deps.store.countLaneWaiting(item.lane_key, READ),
       deps.readQueue(),
     ]);
-    const place = {
-      status: 'pending',
-      lane_place: waiting + 1,
-      released_place: null,
-      model: item.model,
-      resolution: item.resolution,
-      started_at: null,
-    } as const;
     const estimated_cost_usd = item.estimated_cost_usd;
-    return { dry_run: true, estimated_cost_usd, ...placeOf(place, queue, new Date()) };
+    return { dry_run: true, estimated_cost_usd, ...placeOfNext(waiting, item, queue, new Date()) };
   };
 }

@@ -10,4 +10,5 @@ export const NEEDED_FUNCTIONS = [
   'add_dataset_images',
   'list_webhook_deliveries',
   'get_event_snapshot',
+  'get_lane_load',
 ];

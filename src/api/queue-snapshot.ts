@@ -4,10 +4,10 @@ import type { QueueSnapshot } from '../shared/queue-place.ts';
 import type { Store } from '../shared/store.ts';
 
 const OLDEST_MS = 2_000;
-/** An answer does not wait longer for its place in the queue. */
+/** An answer does not wait longer for its place in the queue, unless that is what it is about. */
 const PATIENCE_MS = 100;
 
-export type ReadQueue = () => Promise<QueueSnapshot | null>;
+export type ReadQueue = (options?: { patienceMs: number }) => Promise<QueueSnapshot | null>;
 
 /** The queue as it was at most two seconds ago, read once for all requests of that time; null when it cannot be had. */
 export function createReadQueue(deps: { store: Pick<Store, 'getQueueSnapshot'>; log: Logger }): ReadQueue {
@@ -28,9 +28,9 @@ export function createReadQueue(deps: { store: Pick<Store, 'getQueueSnapshot'>; 
     }
   };
 
-  return async () => {
+  return async ({ patienceMs } = { patienceMs: PATIENCE_MS }) => {
     if (last && performance.now() - last.at < OLDEST_MS) return last.queue;
     reading ??= read();
-    return Promise.race([reading, delay(PATIENCE_MS, null, { ref: false })]);
+    return Promise.race([reading, delay(patienceMs, null, { ref: false })]);
   };
 }

@@ -7,6 +7,7 @@ import { addDatasetsCommand } from './datasets-command.ts';
 import { addDownloadCommand } from './download-command.ts';
 import { addHistoryCommand } from './history-command.ts';
 import { addKeysCommand } from './keys-command.ts';
+import { addQueueCommand } from './queue-command.ts';
 import { addRegenerateCommand } from './regenerate-command.ts';
 import { addRetryCommand } from './retry-command.ts';
 import type { Run } from './run-command.ts';
@@ -44,6 +45,7 @@ const COMMANDS = [
   addRegenerateCommand,
   addDatasetsCommand,
   addKeysCommand,
+  addQueueCommand,
   addAdminCommands,
 ];
 

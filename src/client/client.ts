@@ -1,10 +1,11 @@
 import type { GenerationOptions } from '../api/options-schema.ts';
+import type { QueueLoad } from '../api/queue-schema.ts';
 import { createAdmin } from './admin.ts';
 import { createApiKeys } from './api-keys.ts';
 import { createBatches } from './batches.ts';
 import { createDatasets } from './datasets.ts';
 import { createEvents } from './events.ts';
-import { createSend } from './http.ts';
+import { type CallOptions, createSend } from './http.ts';
 import { createImages } from './images.ts';
 import { createWebhooks } from './webhooks.ts';
 
@@ -32,9 +33,12 @@ export function createDarkroomClient({ baseUrl, token, fetch: given }: ClientOpt
     webhooks: createWebhooks(send),
     admin: createAdmin(send),
     events: createEvents(send),
+    /** How busy it is, and where the caller stands. */
+    queue: async (options: CallOptions = {}) => (await send('GET', '/ai/queue', options)).body as QueueLoad,
     /** What a request may ask for, with prices and limits. */
     options: async () => (await send('GET', '/ai/options')).body as GenerationOptions,
   };
 }
 
+export type { QueueLoad };
 export type DarkroomClient = ReturnType<typeof createDarkroomClient>;

@@ -22,7 +22,7 @@ const pauseSchema = z.object({
   created_at: z.string(),
 });
 export type Pause = z.infer<typeof pauseSchema>;
-const pausesSchema = z.array(pauseSchema);
+export const pausesSchema = z.array(pauseSchema);
 
 const workerSchema = z.object({
   id: z.guid(),

@@ -17,6 +17,9 @@ const beatSchema = z.object({
   stop: z.array(z.object({ id: z.guid(), claim_id: z.guid(), reason: z.enum(['lost', 'cancel_requested']) })),
 });
 
+const laneLoadSchema = z.object({ waiting: z.int(), released: z.int(), processing: z.int() });
+export type LaneLoad = z.infer<typeof laneLoadSchema>;
+
 export type BeatAnswer = z.infer<typeof beatSchema>;
 
 /** The queue as a whole: release, liveness, and what reconcile does; `store.ts` says how. */
@@ -63,6 +66,9 @@ export function createQueueStore(rpc: Rpc) {
 
     countLaneWaiting: async (laneKey: string, options: CallOptions): Promise<number> =>
       z.int().parse(await rpc('count_lane_waiting', { p_lane_key: laneKey }, options)),
+
+    getLaneLoad: async (laneKey: string, options: CallOptions): Promise<LaneLoad> =>
+      laneLoadSchema.parse(await rpc('get_lane_load', { p_lane_key: laneKey }, options)),
 
     getQueueSnapshot: async (options: CallOptions): Promise<QueueSnapshot> =>
       queueSnapshotSchema.parse(await rpc('get_queue_snapshot', {}, options)),

@@ -51,6 +51,7 @@ POST   /ai/batches/{id}/cancel              owner     200  200   404    401  401
 POST   /ai/batches/{id}/cancel              nobody    404  404   404    401  401   200    401
 POST   /ai/batches/{id}/retry               owner     202  202   404    401  401   202    401
 POST   /ai/batches/{id}/retry               nobody    404  404   404    401  401   202    401
+GET    /ai/queue                            -         200  200   200    200  401   200    401
 GET    /ai/events                           -         200  200   200    200  401   200    401
 GET    /ai/events                           owner     200  200   404    404  404   200    401
 GET    /ai/events                           done      200  200   404    404  404   200    401

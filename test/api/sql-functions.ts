@@ -12,6 +12,7 @@ export const FUNCTION_OF: Record<string, string> = {
   getBatch: 'get_batch',
   cancelBatch: 'cancel_batch',
   retryBatch: 'open_batch',
+  getQueue: 'get_lane_load',
   streamEvents: 'get_event_snapshot',
   getQueueState: 'list_pauses',
   pauseQueue: 'pause_generations',

@@ -166,3 +166,15 @@ it('operators see the workers, pause and resume', async () => {
   assert.match(paused.stdout, /^all +operator +paused +2100-01-01T00:00:00.000Z +new key$/m);
   assert.equal((await asAdmin('resume', '--holds')).stdout, 'Nothing is held back.\n');
 });
+
+it('everybody sees how busy it is', async () => {
+  const [queue] = await ask('queue');
+  assert.deepEqual([queue.state, queue.slots, queue.mine.waiting], ['running', 4, 0]);
+
+  const shown = (await cli.darkroom('queue')).stdout;
+
+  assert.match(shown, /^state +running$/m);
+  assert.match(shown, /^workers +1 with 4 slots$/m);
+  assert.match(shown, /^yours +0 waiting, 0 being made$/m);
+  assert.match(shown, /^your next +place 1, /m);
+});

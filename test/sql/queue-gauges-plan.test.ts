@@ -37,10 +37,10 @@ before(
   { timeout: 180_000 },
 );
 
-async function explainRead() {
+async function explainRead(name = 'get_queue_gauges', args = {}) {
   const client = await db.connect({ asOwner: true });
   try {
-    return await explainAll(client, () => callFunction(client, 'get_queue_gauges'));
+    return await explainAll(client, () => callFunction(client, name, args));
   } finally {
     client.release();
   }
@@ -67,4 +67,22 @@ test('asking again within five seconds reads the last reading and nothing else',
     [0, 0, 0, 0],
   );
   assert.ok(again.pages <= 20, `${again.pages} pages`);
+});
+
+test('what callers are told of it reads no more: 50 images of each kind and those that are out', async () => {
+  const [{ kinds } = { kinds: 0 }] = await db.sql<{ kinds: number }>(
+    `select count(distinct (model, resolution))::integer as kinds from public.generated_images where status = 'succeeded'`,
+  );
+
+  const [snapshot, mine] = [
+    await explainRead('get_queue_snapshot'),
+    await explainRead('get_lane_load', { p_lane_key: 'lane-7' }),
+  ];
+
+  assert.ok(kinds > 0 && snapshot.rowsRead('generated_images') <= 52 * kinds + 2 * 40);
+  assert.deepEqual(
+    [...snapshot.sequentialScans, ...mine.sequentialScans].includes('generated_images'),
+    false,
+  );
+  assert.ok(mine.rowsRead('generated_images') + mine.rowsRead('lanes') <= 5);
 });

@@ -9,6 +9,7 @@ import { health } from './health.ts';
 import { images } from './images.ts';
 import type { Resource } from './operation.ts';
 import { options } from './options.ts';
+import { queue } from './queue.ts';
 import { webhooks } from './webhooks.ts';
 
 /** All that the API answers. Further routes have a file of their own here; one without a description fails a test. */
@@ -17,6 +18,7 @@ export const RESOURCES: Resource[] = [
   images,
   batches,
   events,
+  queue,
   datasets,
   options,
   apiKeys,
