@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import test, { after, beforeEach } from 'node:test';
+import { fairOrder, type WaitingLane } from '../support/queue-model.ts';
 import { createRandom } from '../support/random.ts';
 import { openSqlDatabase } from '../support/sql-database.ts';
 import { createGenerations } from '../support/sql-generations.ts';
@@ -100,19 +101,8 @@ test('a row whose not_before has not come is left out', async () => {
   assert.deepEqual(await releasedIds(), ids);
 });
 
-type Lane = { lane_key: string; served: number; out: number; ids: string[] };
-
-/** What should go out: fewest out, then least recently served, each lane first in, first out. */
-function expectedOrder(lanes: Lane[], room: number): string[] {
-  return lanes
-    .flatMap((lane) => lane.ids.map((id, index) => ({ id, turn: lane.out + index, served: lane.served })))
-    .sort((a, b) => a.turn - b.turn || a.served - b.served || (a.id < b.id ? -1 : 1))
-    .slice(0, Math.max(0, room))
-    .map((row) => row.id);
-}
-
 const readLanes = () =>
-  db.sql<Lane>(`
+  db.sql<WaitingLane>(`
     select g.lane_key,
       (select extract(epoch from max(last_served_at))::float8 from public.lanes l where l.lane_key = g.lane_key) as served,
       (count(*) filter (where g.released_at is not null))::integer as out,
@@ -142,7 +132,7 @@ for (const seed of [1, 2, 3, 4, 5, 6]) {
 
       const ids = await releasedIds();
 
-      assert.deepEqual(ids, expectedOrder(lanes, slots + Math.max(4, Math.floor(slots / 8)) - out));
+      assert.deepEqual(ids, fairOrder(lanes, slots + Math.max(4, Math.floor(slots / 8)) - out));
       const gone = (await readReleased()).filter(() => random.chance(1 / 3));
       await db.sql('delete from public.generated_images where id = any ($1)', [gone]);
     }
