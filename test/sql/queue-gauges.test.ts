@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import test, { after, before, beforeEach } from 'node:test';
 import type { QueueGauges } from '../../src/shared/queue-gauges.ts';
 import { queueGaugesSchema } from '../../src/shared/queue-gauges.ts';
+import { createBatches } from '../support/sql-batches.ts';
 import { callFunction, openSqlDatabase } from '../support/sql-database.ts';
 import { createGenerations } from '../support/sql-generations.ts';
+import { newItem } from '../support/sql-rows.ts';
 
 const db = await openSqlDatabase();
 const generations = createGenerations(db);
@@ -58,6 +60,23 @@ test('every row that is under way is counted once, in its place', async () => {
   const { waiting, delayed: back, released, processing } = await read();
 
   assert.deepEqual([waiting, back, released, processing], [2, 1, 1, 1]);
+});
+
+test('images of a batch count from its seal on', async () => {
+  const batches = createBatches(db);
+  const id = await batches.open();
+  await batches.add(id, [newItem(), newItem()]);
+  await age();
+  const before = await read();
+  await batches.seal(id, 2);
+  await batches.admitAll(id);
+  await age();
+
+  const sealed = await read();
+
+  assert.deepEqual([before.waiting, before.delayed, before.oldest_pending_seconds], [0, 0, null]);
+  assert.deepEqual([sealed.waiting, sealed.delayed], [2, 0]);
+  assert.notEqual(sealed.oldest_pending_seconds, null);
 });
 
 test('the oldest pending row counts, wherever it waits, and no row that is being made', async () => {
