@@ -1,5 +1,7 @@
--- seal_batch, as in 0036, but it looks for the twin before it looks for room: a batch that was accepted is told again to
--- whoever lost the answer, however many rows wait meanwhile.
+-- seal_batch, as in 0036, but
+-- - it looks for the twin before it looks for room: a batch that was accepted is told again to whoever lost the answer,
+--   however many rows wait meanwhile;
+-- - rows of sealed batches that have yet to be admitted take up room too.
 --
 -- Answers {"outcome", "id"}: 'sealed' (also when it was before); 'replayed', with the batch that the same Idempotency-Key
 -- has sealed before from the same request; 'key_reused', the same from another request; 'queue_full', for max_pending rows
@@ -39,9 +41,16 @@ begin
     set sealed_at = now(), total = v_total, estimated_cost_usd = v_cost, request_hash = v_hash,
         admitted_at = case when v_total = 0 then now() end
     where b.id = p_batch_id;
-    if v_total + (select coalesce(sum(l.waiting), 0) from public.lanes l where l.lane_key = v_batch.lane_key)
+    -- In one statement, so that a row which is being admitted counts once. The batch itself is among those.
+    if (
+      (select coalesce(sum(l.waiting), 0) from public.lanes l where l.lane_key = v_batch.lane_key)
+      + (
+        select count(*) from public.batches b join public.generated_images g on g.batch_id = b.id
+        where b.sealed_at is not null and b.ended_at is null and b.admitted_at is null and b.canceled_at is null
+          and b.lane_key = v_batch.lane_key and g.status = 'pending' and g.not_before = 'infinity'
+      )
       > (select s.max_pending from public.settings s)
-    then
+    ) then
       raise exclusion_violation;
     end if;
   exception

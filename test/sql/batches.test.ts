@@ -126,6 +126,19 @@ test('a batch for which its lane has no room is refused whole', async () => {
   assert.equal(await batches.get(id), undefined);
 });
 
+test('what is sealed and not yet let into its lane takes up room there', async () => {
+  await db.sql('update public.settings set max_pending = 4');
+  const first = await batches.open();
+  await batches.add(first, [newItem(), newItem(), newItem()]);
+  await batches.seal(first, 3);
+  const [second, third] = [await batches.open(), await batches.open()];
+  await batches.add(second, [newItem(), newItem()]);
+  await batches.add(third, [newItem()]);
+
+  assert.deepEqual(await batches.seal(second, 2), { outcome: 'queue_full' });
+  assert.deepEqual(await batches.seal(third, 1), { outcome: 'sealed', id: third });
+});
+
 test('admitting from several sides lets each image in once', async () => {
   const { id } = await batches.make(2_500);
 
