@@ -5,6 +5,7 @@ import type { AnswerAccepted } from './answer-accepted.ts';
 import { unauthorized } from './api-error.ts';
 import type { IdentifyCaller } from './caller.ts';
 import type { EstimateGeneration } from './estimate-generation.ts';
+import { LIMITS } from './generate-request.ts';
 import { readIdempotencyKey } from './idempotency.ts';
 import { mustBeThere } from './image-route.ts';
 import { createOptionalBody } from './optional-body.ts';
@@ -94,7 +95,16 @@ function requestOf(row: Generation, changes: Record<string, unknown>): Record<st
     model: row.model,
     metadata: row.metadata,
     webhook_url: row.webhook_url,
+    deadline_seconds: secondsOf(row),
   };
+}
+
+/** How long it had; null where the service before has set no deadline. */
+function secondsOf({ created_at: createdAt, deadline_at: deadlineAt }: Generation): number | null {
+  if (deadlineAt === null) return null;
+  const { min, max } = LIMITS.deadline_seconds;
+  const seconds = Math.round((Date.parse(deadlineAt) - Date.parse(createdAt)) / 1000);
+  return Math.min(Math.max(seconds, min), max);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

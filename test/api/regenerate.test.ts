@@ -73,6 +73,19 @@ describe('an image made again', () => {
     );
   });
 
+  it('has as long as the first one had, unless told otherwise', async () => {
+    const parent = await api.submit({ deadline_seconds: 600 });
+    const secondsOf = ({ body }: { body: Json }) =>
+      Math.round((Date.parse(body.deadline_at) - Date.parse(body.created_at)) / 1000);
+
+    const [again, longer] = [
+      await regenerate(parent.id),
+      await regenerate(parent.id, { deadline_seconds: 700 }),
+    ];
+
+    assert.deepEqual([secondsOf(again), secondsOf(longer)], [600, 700]);
+  });
+
   it('needs no body when nothing is to change', async () => {
     const parent = await api.submit({ style: 'anime' });
     const path = `${IMAGES}/${parent.id}/regenerate`;
