@@ -65,4 +65,24 @@ describe('a client that comes back', () => {
       await user.cancel(id);
     });
   }
+
+  it('is told to read everything again when more has happened than is told one by one', async () => {
+    const user = await createEventUser(stack, url);
+    const { id } = await user.held();
+    const first = await user.listen();
+    await first.image(id, 'processing');
+    first.close();
+    await stack.sql(
+      `insert into public.generated_images (user_id, prompt, full_prompt, image_url, lane_key)
+       select $1::uuid, 'A harbour', 'A harbour', 'https://example.com/harbour.png', 'user:' || $1::text from generate_series(1, 1001)`,
+      [user.id],
+    );
+
+    const events = await user.listen('', first.lastId());
+    await events.image(id);
+
+    assert.deepEqual(events.events[0], { event: 'resync', id: null, data: { reason: 'too_much' } });
+    assert.equal(events.events.length, 2);
+    await user.cancel(id);
+  });
 });

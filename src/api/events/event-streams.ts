@@ -9,8 +9,6 @@ import type { FollowChanges } from './follow-changes.ts';
 import { batchNews, imageNews } from './news.ts';
 import type { ReadFirst } from './read-first.ts';
 
-/** An hour: whose token has run out, or whose key was revoked, hears no longer than that. */
-const LONGEST_MS = 3_600_000;
 const RETRY_MS = 2_000;
 
 export type EventStreams = {
@@ -31,6 +29,8 @@ export function createEventStreams(deps: {
   heartbeatMs: number;
   /** A client that has taken nothing for so long is cut off. */
   stallMs: number;
+  /** A stream ends after so long: whose token has run out, or whose key was revoked, hears no longer than that. */
+  longestMs: number;
   leaving: AbortSignal;
 }): EventStreams {
   const streams = new Set<EventStream>();
@@ -41,7 +41,7 @@ export function createEventStreams(deps: {
     const now = performance.now();
     for (const stream of streams) {
       stream.beat(deps.stallMs, deps.follow.positionOf(stream.audience));
-      if (now - stream.openedAt > LONGEST_MS) stream.end(retryMs());
+      if (now - stream.openedAt > deps.longestMs) stream.end(retryMs());
     }
   };
   const timer = setInterval(beat, deps.heartbeatMs);

@@ -10,4 +10,5 @@ export const eventsConfig = {
   EVENTS_HEARTBEAT_MS: z.coerce.number().int().positive().default(15_000),
   EVENTS_LOOK_EVERY_MS: z.coerce.number().int().positive().default(2_000),
   EVENTS_STALL_MS: z.coerce.number().int().positive().default(30_000),
+  EVENTS_LONGEST_MS: z.coerce.number().int().positive().default(3_600_000),
 };

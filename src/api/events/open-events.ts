@@ -15,7 +15,7 @@ import { createReadFirst } from './read-first.ts';
 export function openEvents(
   config: Pick<
     ApiConfig,
-    'QUEUE_PREFIX' | 'EVENTS_HEARTBEAT_MS' | 'EVENTS_LOOK_EVERY_MS' | 'EVENTS_STALL_MS'
+    'QUEUE_PREFIX' | 'EVENTS_HEARTBEAT_MS' | 'EVENTS_LOOK_EVERY_MS' | 'EVENTS_STALL_MS' | 'EVENTS_LONGEST_MS'
   >,
   deps: {
     store: Store;
@@ -38,6 +38,7 @@ export function openEvents(
     metrics: createEventsMetrics(deps.registry),
     heartbeatMs: config.EVENTS_HEARTBEAT_MS,
     stallMs: config.EVENTS_STALL_MS,
+    longestMs: config.EVENTS_LONGEST_MS,
   });
   return {
     eventPlaces,
