@@ -7,6 +7,8 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
+import { API_ERRORS } from '../src/api/api-error.ts';
+import { ERROR_CODES } from '../src/shared/generation.ts';
 import { plainPicture } from './support/gemini-answers.ts';
 import { makeTempFolder } from './support/temp-folder.ts';
 import { startTestStack, type TestStack } from './support/test-stack.ts';
@@ -51,17 +53,45 @@ async function runInShell(script: string): Promise<string> {
   return (await run('sh', ['-euc', script], { env, cwd: folder })).stdout;
 }
 
-const tools = await run('sh', ['-c', 'command -v curl && command -v jq']).then(
-  () => true,
-  () => false,
-);
-const options = { skip: !tools && 'this machine has no curl or no jq' };
+/** Left out, and told so, where the machine lacks a program of the example. */
+const needing = async (...programs: string[]) => {
+  const isThere = (name: string) =>
+    run('sh', ['-c', `command -v ${name}`]).then(
+      () => true,
+      () => false,
+    );
+  const there = await Promise.all(programs.map(isThere));
+  const missing = programs.filter((_, index) => !there[index]);
+  return { skip: missing.length > 0 && `this machine has no ${missing.join(' and no ')}` };
+};
+const options = await needing('curl', 'jq');
 
 test('every call by hand', options, async () => {
   const output = await runInShell(example('sh', 'ask() {'));
 
   assert.doesNotMatch(output, /"code":"/);
   assert.equal((await sharp(join(folder, 'lighthouse.png')).metadata()).format, 'png');
+});
+
+test('an image by Python', await needing('python3'), async () => {
+  const { token } = await stack.createUser();
+  const env = { PATH: process.env.PATH, API, TOKEN: token };
+
+  const { stdout } = await run('python3', ['-c', example('python', 'urllib.request')], { env, cwd: folder });
+
+  assert.match(stdout, /^succeeded http\S+ 0\.\d+\n$/);
+  assert.equal((await sharp(join(folder, 'lighthouse-by-python.png')).metadata()).format, 'png');
+});
+
+test('every code has a line that says what helps', () => {
+  const codesOf = (title: string) => {
+    const [, from = ''] = README.split(title);
+    const rows = from.slice(0, from.indexOf('\n\n')).split('\n').slice(2);
+    return rows.flatMap((row) => row.split('|')[1]?.match(/\w+/g) ?? []).sort();
+  };
+
+  assert.deepEqual(codesOf('| `error.code` of an image'), [...ERROR_CODES].sort());
+  assert.deepEqual(codesOf('| refusal |'), Object.keys(API_ERRORS).sort());
 });
 
 test('a first image', options, async () => {
