@@ -94,7 +94,8 @@ function pendingRow(item: NewGeneration): Generation {
     image_url: null,
     reference_images_count: item.reference_images.length,
     ...{ attempt: 0, failures: 0, billable_calls: 0 },
-    ...{ mime_type: null, width: null, height: null, bytes: null, sha256: null, storage_path: null },
+    ...{ mime_type: null, width: null, height: null, bytes: null, sha256: null },
+    ...{ storage_path: null, thumbnail_path: null },
     ...{
       warnings: [],
       error: null,

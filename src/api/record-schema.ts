@@ -62,6 +62,14 @@ export const imageRecord = z
     format: z.string().nullable().meta({ description: 'Null: the bytes are kept as the model made them.' }),
     resolution: z.string().nullable(),
     reference_images_count: count.nullable(),
+    thumbnail_url: z
+      .string()
+      .nullable()
+      .meta({
+        description:
+          'A picture of at most 512 pixels a side, or the file itself where that is small. Null: there is none, as of images ' +
+          'of before there were any; show `image_url`.',
+      }),
     status: openText(STATUSES, 'All but `pending` and `processing` are final.'),
     status_sequence: count.meta({ description: 'Rises with every change of the image.' }),
     prompt: z.string().meta({ description: 'The prompt as sent.' }),

@@ -29,6 +29,7 @@ export function toRecord(
     format: row.format,
     resolution: row.resolution,
     reference_images_count: row.reference_images_count,
+    thumbnail_url: thumbnailUrl(row),
     status: row.status,
     status_sequence: row.status_sequence,
     prompt: row.prompt,
@@ -64,6 +65,12 @@ export function toRecord(
       events: link('image', row.id),
     },
   };
+}
+
+/** It lies beside the image, whose address the row has whole. */
+function thumbnailUrl({ image_url, thumbnail_path }: Generation): string | null {
+  if (image_url === null || thumbnail_path === null) return null;
+  return image_url.replace(/[^/]*$/, thumbnail_path.slice(thumbnail_path.lastIndexOf('/') + 1));
 }
 
 /** With no worker alive there is no ETA, and the caller should know why. */

@@ -80,6 +80,8 @@ export const generationSchema = z.object({
   bytes: z.int().nullable(),
   sha256: z.string().nullable(),
   storage_path: z.string().nullable(),
+  /** In the folder of `storage_path`, or the same. */
+  thumbnail_path: z.string().nullable(),
   warnings: z.array(warningSchema),
   error: generationErrorSchema.nullable(),
   batch_id: z.guid().nullable(),
@@ -160,6 +162,10 @@ export type NewGeneration = {
 export type CompletedImage = {
   image_url: string;
   storage_path: string;
+  /** Of a small picture beside it; its own path where it is small itself; null for none. */
+  thumbnail_path: string | null;
+  /** Of an object that may have been stored beside it and is to be removed. */
+  stray_path: string | null;
   mime_type: string;
   width: number;
   height: number;

@@ -1,7 +1,6 @@
 import { createReadStream, ReadStream } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { z } from 'zod';
-import { usageSchema, warningSchema } from './generation.ts';
+import { type ImageMetadata, parseMetadata } from './image-metadata.ts';
 import { readAtMost } from './read-at-most.ts';
 import type { SupabaseClient } from './supabase.ts';
 
@@ -31,19 +30,6 @@ export class StorageError extends Error {
   }
 }
 
-/** What the row needs of an image, kept with the object so that an adopted image is complete. */
-export const imageMetadataSchema = z.object({
-  model: z.string(),
-  width: z.int(),
-  height: z.int(),
-  sha256: z.string(),
-  mime_type: z.string(),
-  cost_usd: z.number(),
-  upstream_ms: z.number(),
-  usage: usageSchema.nullable(),
-  warnings: z.array(warningSchema),
-});
-export type ImageMetadata = z.infer<typeof imageMetadataSchema>;
 /** A file on this machine that is to become an object. */
 export type LocalFile = { path: string; bytes: number; mimeType: string };
 /** An image's bytes, or the path of the file on this machine that has them. */
@@ -139,6 +125,10 @@ export function createStorage(client: SupabaseClient, publicUrl: string) {
     ): Promise<void> =>
       upload(IMAGES_BUCKET, path, { ...image, mimeType: metadata.mime_type, metadata }, options),
 
+    /** Stores the small picture of an image; the path being taken means it is there. */
+    uploadThumbnail: (path: string, content: Buffer, options: Options = {}): Promise<void> =>
+      upload(IMAGES_BUCKET, path, { content, bytes: content.length, mimeType: 'image/webp' }, options),
+
     /** The same for a file of any bucket. */
     uploadFile: (bucket: string, path: string, file: LocalFile, options: Options = {}): Promise<void> =>
       upload(bucket, path, { content: file.path, ...file }, options),
@@ -220,16 +210,6 @@ export function isPlainPath(path: string): boolean {
 function broken(cause: unknown): never {
   if (cause instanceof StorageError) throw cause;
   throw new StorageError('unavailable', cause instanceof Error ? cause.message : 'broken off', { cause });
-}
-
-/** Null for an object that was not stored here. */
-function parseMetadata(text: unknown): unknown {
-  try {
-    return typeof text === 'string' ? JSON.parse(text) : null;
-  } catch {
-    // Not our JSON is not our object; whoever asks sees to that.
-    return null;
-  }
 }
 
 /** Storage says nearly everything with HTTP 400 and the meant status in the body, so that is what counts. */

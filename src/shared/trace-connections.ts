@@ -38,6 +38,10 @@ export function traceStorage(storage: Storage, tracing: Tracing): Storage {
     ...storage,
     uploadImage: (path, image, ...rest) =>
       call('upload', IMAGES_BUCKET, () => storage.uploadImage(path, image, ...rest), image),
+    uploadThumbnail: (path, content, options) =>
+      call('upload', IMAGES_BUCKET, () => storage.uploadThumbnail(path, content, options), {
+        bytes: content.length,
+      }),
     uploadFile: (bucket, path, file, options) =>
       call('upload', bucket, () => storage.uploadFile(bucket, path, file, options), { bytes: file.bytes }),
     listImages: (...args) => call('list', IMAGES_BUCKET, () => storage.listImages(...args)),

@@ -1,10 +1,12 @@
 import type { ClaimedGeneration, CompletedImage } from '../shared/generation.ts';
-import { imageMetadataSchema, type Storage, StorageError } from '../shared/storage.ts';
+import { imageMetadataSchema } from '../shared/image-metadata.ts';
+import { type Storage, StorageError } from '../shared/storage.ts';
 import { GenerationError } from './generation-error.ts';
+import { isThumbnail, thumbnailPathOf } from './thumbnail-path.ts';
 
 /**
  * The image that an earlier attempt has stored, whole with what the row needs of it, or null. The newest attempt
- * counts. An object without readable metadata is none of ours and is left for the clean-up.
+ * counts. Its thumbnail may be missing. An object without readable metadata is none of ours and is left for the clean-up.
  *
  * @throws GenerationError, a wait, when Storage does not say: without looking, nothing may be paid for
  */
@@ -15,7 +17,8 @@ export async function findStoredImage(
 ): Promise<CompletedImage | null> {
   try {
     const paths = await storage.listImages(row.folder, { signal });
-    for (const path of paths.toSorted(byAttempt).reverse()) {
+    const images = paths.filter((path) => !isThumbnail(path));
+    for (const path of images.toSorted(byAttempt).reverse()) {
       const object = await storage.describeImage(path, { signal });
       const metadata = imageMetadataSchema.safeParse(object.metadata);
       if (!metadata.success || object.bytes === 0) continue;
@@ -23,6 +26,8 @@ export async function findStoredImage(
       return {
         image_url: storage.imageUrl(path),
         storage_path: path,
+        thumbnail_path: paths.find((other) => other === thumbnailPathOf(path)) ?? null,
+        stray_path: null,
         bytes: object.bytes,
         ...{ width, height, sha256, mime_type, usage, cost_usd, upstream_ms },
         warnings: metadata.data.warnings,

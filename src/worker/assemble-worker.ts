@@ -20,6 +20,7 @@ import { createRetryDelay } from './retry-delay.ts';
 import { createShrinkImage } from './shrink-image.ts';
 import { createSlotGauges } from './slot-gauges.ts';
 import { createStuckWatch } from './stuck-watch.ts';
+import { createThumbnails } from './thumbnails.ts';
 import { traceReport } from './trace-attempt.ts';
 import { traceFetchUrl, traceGemini } from './trace-calls.ts';
 
@@ -88,6 +89,7 @@ export function assembleWorker(
       gemini: traceGemini(gemini, tracing),
       fetchUrl: traceFetchUrl(fetchUrl, tracing),
       shrinkImage: createShrinkImage(),
+      thumbnails: createThumbnails({ ...connections, log }),
       heartbeat,
       log,
     }),

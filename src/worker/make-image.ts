@@ -19,6 +19,7 @@ import { inspectImage } from './inspect-image.ts';
 import { fetchReferenceImages } from './reference-images.ts';
 import type { ShrinkImage } from './shrink-image.ts';
 import { storeImage } from './store-image.ts';
+import type { Thumbnails } from './thumbnails.ts';
 
 /** What an attempt has come to, for whoever has to report when it is stopped in the middle. */
 export type Progress = { callStarted: boolean; uploadPath: string | null };
@@ -34,6 +35,7 @@ export function createMakeImage(deps: {
   imageFiles: Pick<ImageFiles, 'checkRoom'>;
   fetchUrl: FetchUrl;
   shrinkImage: ShrinkImage;
+  thumbnails: Thumbnails;
   models: Models;
   heartbeat: Pick<Heartbeat, 'mayCall'>;
   failpoint: Failpoint;
@@ -43,6 +45,9 @@ export function createMakeImage(deps: {
     signal.throwIfAborted();
     if (row.attempt > 1) {
       const stored = await findStoredImage(deps.storage, row, signal);
+      if (stored?.thumbnail_path === null) {
+        return { ...stored, ...(await deps.thumbnails.ofStored(stored, signal)) };
+      }
       if (stored) return stored;
     }
     if (!row.call_allowed) throw noCallAllowed(row);
@@ -84,14 +89,17 @@ export function createMakeImage(deps: {
       };
       const uploadedFrom = performance.now();
       progress.uploadPath = path;
+      const storeThumbnail = deps.thumbnails.draw({ ...image, storage_path: path }, signal);
       await storeImage(deps, { path, ...image, metadata: { ...facts, model: row.model } }, signal);
       deps.failpoint('worker.after_upload', row.full_prompt);
+      const uploadMs = Math.round(performance.now() - uploadedFrom);
       return {
         ...facts,
         image_url: deps.storage.imageUrl(path),
         storage_path: path,
+        ...(await storeThumbnail()),
         bytes: image.bytes,
-        upload_ms: Math.round(performance.now() - uploadedFrom),
+        upload_ms: uploadMs,
         billed: true,
       };
     }

@@ -11,6 +11,7 @@ import type { GenerationError } from './generation-error.ts';
 import { holdsNoImage } from './late-object.ts';
 import type { Progress } from './make-image.ts';
 import type { RetryDelay } from './retry-delay.ts';
+import { thumbnailPathOf } from './thumbnail-path.ts';
 
 /** While something of ours is away, a row comes back about this often. */
 const WAIT_MS = 5_000;
@@ -55,7 +56,7 @@ export function createReportOutcome(deps: {
       { image_id: row.id, attempt: row.attempt, adopted: !image.billed, ms: done.timings?.total_ms },
       'generation.succeeded',
     );
-    if (row.attempt > 1) await removeOthers(row, image.storage_path);
+    if (row.attempt > 1) await removeOthers(row, image);
     return end;
   };
 
@@ -131,13 +132,15 @@ export function createReportOutcome(deps: {
   async function dropLateObject(row: ClaimedGeneration, path: string): Promise<void> {
     const end = await store.getGenerationEnd(row.id, untilDeadline(row));
     if (!holdsNoImage(end, path)) return;
-    await deps.storage.removeImages([path]).catch((error: unknown) => leaveForCleanUp(row, error));
+    const paths = [path, thumbnailPathOf(path)];
+    await deps.storage.removeImages(paths).catch((error: unknown) => leaveForCleanUp(row, error));
   }
 
-  async function removeOthers(row: ClaimedGeneration, keep: string): Promise<void> {
+  async function removeOthers(row: ClaimedGeneration, image: CompletedImage): Promise<void> {
+    const kept: (string | null)[] = [image.storage_path, image.thumbnail_path];
     try {
       const paths = await deps.storage.listImages(row.folder);
-      await deps.storage.removeImages(paths.filter((path) => path !== keep));
+      await deps.storage.removeImages(paths.filter((path) => !kept.includes(path)));
     } catch (error) {
       leaveForCleanUp(row, error);
     }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ImageMetadata } from '../shared/image-metadata.ts';
 import type { Logger } from '../shared/logger.ts';
-import { type ImageMetadata, type Storage, StorageError } from '../shared/storage.ts';
+import { type Storage, StorageError } from '../shared/storage.ts';
 import { GenerationError } from './generation-error.ts';
 
 const FIRST_PAUSE_MS = 250;

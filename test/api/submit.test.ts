@@ -66,6 +66,7 @@ describe('the record', () => {
       status: 'pending',
       status_sequence: 1,
       image_url: null,
+      thumbnail_url: null,
       caption: 'A lighthouse',
       prompt: 'A lighthouse',
       prompt_used: 'A lighthouse',

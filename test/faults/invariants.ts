@@ -90,12 +90,13 @@ async function findWrongEnd({ base }: FaultStack, row: Row): Promise<Breach[]> {
   return [{ invariant: 'I5', what: `${row.id} is ${row.status} and went through ${went}` }];
 }
 
-/** I2: a succeeded row has one object, which is what the row says. */
+/** I2: a succeeded row has one object, which is what the row says, and at most a thumbnail beside it. */
 async function findWrongImage(row: Row, stored: StoredObject[]): Promise<Breach[]> {
   if (row.status !== 'succeeded') return [];
   const paths = stored.map(({ path }) => path);
-  if (paths.length !== 1 || paths[0] !== row.storage_path) {
-    return [{ invariant: 'I2', what: `${row.id} names ${row.storage_path} and has ${paths}` }];
+  const named = namedPaths(row);
+  if (paths.toSorted().join() !== named.toSorted().join()) {
+    return [{ invariant: 'I2', what: `${row.id} names ${named} and has ${paths}` }];
   }
   const answer = await fetch(String(row.image_url));
   const bytes = Buffer.from(await answer.arrayBuffer());
@@ -128,11 +129,16 @@ const keyOf = ({ full_prompt }: Row) => /\bkey=([^;\]]*)/.exec(full_prompt)?.[1]
 
 /** I4: no object that no row names. */
 function findStrayObjects(rows: Row[], objects: StoredObject[]): Breach[] {
-  const named = new Set(rows.map((row) => row.storage_path));
+  const named = new Set(rows.flatMap(namedPaths));
   return objects
     .filter(({ path }) => !named.has(path))
     .map(({ path }) => ({ invariant: 'I4', what: `no row names ${path}` }));
 }
+
+/** Once where the image is its own thumbnail. */
+const namedPaths = ({ storage_path, thumbnail_path }: Row): string[] => [
+  ...new Set([storage_path, thumbnail_path].filter((path) => path !== null)),
+];
 
 /** I6: what clients were told and are told now is what the rows say. */
 async function findLies({ base, env, told }: FaultStack, rows: Row[]): Promise<Breach[]> {

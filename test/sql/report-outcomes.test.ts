@@ -39,6 +39,20 @@ test('a completed image keeps everything that its worker measured', async () => 
   assert.notEqual(row?.completed_at, null);
 });
 
+test('what may have been stored beside an image is looked over, and nothing else of a first attempt', async () => {
+  const [held, other] = [await generations.addProcessing(), await generations.addProcessing()];
+  const stray = `anonymous/${held.id}/1.thumb.webp`;
+
+  await generations.complete(held.id, held.claimId, { thumbnail_path: null, stray_path: stray });
+  await generations.complete(other.id, other.claimId);
+
+  const planned = await db.sql(
+    'select folder, is_object, image_id from public.storage_cleanup where image_id = any ($1)',
+    [[held.id, other.id]],
+  );
+  assert.deepEqual(planned, [{ folder: stray, is_object: true, image_id: held.id }]);
+});
+
 test('an adopted image counts no call of its own', async () => {
   const held = await generations.addProcessing();
 

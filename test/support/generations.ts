@@ -26,6 +26,7 @@ export type Row = Omit<NewGeneration, 'warnings'> & {
   error: Record<string, unknown> | null;
   image_url: string | null;
   storage_path: string | null;
+  thumbnail_path: string | null;
   mime_type: string | null;
   width: number | null;
   height: number | null;

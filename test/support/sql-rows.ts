@@ -69,6 +69,7 @@ export function newImage(id: string, fields: Record<string, unknown> = {}) {
   return {
     image_url: `https://storage.test/${id}/1.png`,
     storage_path: `anonymous/${id}/1.png`,
+    thumbnail_path: `anonymous/${id}/1.thumb.webp`,
     mime_type: 'image/png',
     width: 1024,
     height: 1024,

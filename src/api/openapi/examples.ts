@@ -23,6 +23,7 @@ export const PENDING_IMAGE: ImageRecord = {
   format: 'png',
   resolution: '1K',
   reference_images_count: 0,
+  thumbnail_url: null,
   status: 'pending',
   status_sequence: 1,
   prompt: 'Modern coffee shop interior',
@@ -63,6 +64,7 @@ export const PENDING_IMAGE: ImageRecord = {
 export const SUCCEEDED_IMAGE: ImageRecord = {
   ...PENDING_IMAGE,
   image_url: `https://project.supabase.co/storage/v1/object/public/generated-images/anonymous/${ID}/1.png`,
+  thumbnail_url: `https://project.supabase.co/storage/v1/object/public/generated-images/anonymous/${ID}/1.thumb.webp`,
   status: 'succeeded',
   status_sequence: 3,
   mime_type: 'image/png',

@@ -5,6 +5,7 @@ import { type ObserveStorage, storageOutcome } from './call-metrics.ts';
 const OPERATIONS = {
   ensureBuckets: 'ensure_buckets',
   uploadImage: 'upload_image',
+  uploadThumbnail: 'upload_thumbnail',
   uploadFile: 'upload_file',
   listImages: 'list',
   listObjects: 'list',
