@@ -24,6 +24,14 @@ export function createBatches(send: Send, history: History) {
     headers: { 'idempotency-key': idempotencyKey ?? crypto.randomUUID() },
   });
   const get = (id: string, options: CallOptions = {}) => ask('GET', pathOf(id), options);
+  /** One page of the caller's, newest first; the next one is asked for by its cursor. */
+  const page = async (
+    query: { cursor?: string; limit?: number } = {},
+    options: CallOptions = {},
+  ): Promise<BatchPage> => {
+    const asked = Object.entries(query).map(([name, value]): [string, string] => [name, String(value)]);
+    return (await send('GET', `${BATCHES}?${new URLSearchParams(asked)}`, options)).body as BatchPage;
+  };
   const sendLines = (
     items: BatchLines,
     { name, webhookUrl, ...options }: BatchCallOptions & { name?: string; webhookUrl?: string },
@@ -61,12 +69,14 @@ export function createBatches(send: Send, history: History) {
 
     get,
 
+    page,
+
     /** The caller's, newest first, page by page as they are taken. */
     async *list(options: CallOptions = {}): AsyncGenerator<BatchRecord> {
-      for (let query: string | null = ''; query !== null; ) {
-        const page = (await send('GET', `${BATCHES}${query}`, options)).body as BatchPage;
-        yield* page.items;
-        query = page.next_cursor && `?cursor=${encodeURIComponent(page.next_cursor)}`;
+      for (let cursor: string | null | undefined; cursor !== null; ) {
+        const { items, next_cursor }: BatchPage = await page(cursor ? { cursor } : {}, options);
+        yield* items;
+        cursor = next_cursor;
       }
     },
 

@@ -29,6 +29,8 @@ export type EventOptions = {
   lastEventId?: string;
   /** A connection that has been silent for so long is taken for dead, in milliseconds. */
   silenceMs?: number;
+  /** Told when a connection is there, and when it is gone and another one is sought. */
+  onConnection?: (isOpen: boolean) => void;
 };
 
 /**
@@ -54,6 +56,7 @@ export function createEvents(send: Send) {
         headers: { accept: 'text/event-stream', ...(lastEventId && { 'last-event-id': lastEventId }) },
         ...(signal && { signal }),
       });
+      options.onConnection?.(true);
       const blocks = readBlocks(body as ReadableStream<Uint8Array>, silenceMs);
       try {
         for (;;) {
@@ -65,6 +68,7 @@ export function createEvents(send: Send) {
           if (event && isNews(event)) yield event;
         }
       } finally {
+        options.onConnection?.(false);
         await blocks.return(undefined);
       }
       await sleep(retryMs * (0.5 + Math.random() / 2), signal);

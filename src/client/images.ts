@@ -1,5 +1,5 @@
 import type { GenerateBody } from '../api/generate-request.ts';
-import type { GenerationEstimate, ImageRecord } from '../api/record-schema.ts';
+import type { GenerationEstimate, HistoryPage, ImageRecord } from '../api/record-schema.ts';
 import { type CallOptions, type Send, sleep } from './http.ts';
 
 const IMAGES = '/ai/generated-images';
@@ -8,7 +8,7 @@ const ENDED = new Set(['succeeded', 'failed', 'canceled', 'expired']);
 
 /** What is to be drawn. Whether it is only asked about is said by the method: `submit` or `estimate`. */
 export type ImageRequest = Omit<GenerateBody, 'dry_run'>;
-export type { GenerationEstimate, ImageRecord };
+export type { GenerationEstimate, HistoryPage, ImageRecord };
 
 export type SubmitOptions = CallOptions & {
   /** The same key makes the same image, also from another process. One is made up without it. */
@@ -50,6 +50,12 @@ export function createImages(send: Send) {
     return (await send('POST', path, { ...options, body, headers })).body as ImageRecord;
   };
 
+  /** One page of the images that match; the next one is asked for by its cursor. */
+  const historyPage = async (
+    filter: HistoryFilter & { cursor?: string } = {},
+    options: CallOptions = {},
+  ): Promise<HistoryPage> => (await send('GET', `${IMAGES}?${toQuery(filter)}`, options)).body as HistoryPage;
+
   return {
     submit: (request: ImageRequest, options: SubmitOptions = {}): Promise<ImageRecord> =>
       submitTo('/ai/generate', request, options),
@@ -86,13 +92,12 @@ export function createImages(send: Send) {
       }
     },
 
+    historyPage,
+
     /** All images that match, page by page as they are taken. */
     async *history(filter: HistoryFilter = {}, options: CallOptions = {}): AsyncGenerator<ImageRecord> {
-      const query = toQuery(filter);
-      for (let cursor: string | null = ''; cursor !== null; ) {
-        if (cursor !== '') query.set('cursor', cursor);
-        const { body } = await send('GET', `${IMAGES}?${query}`, options);
-        const page = body as { items: ImageRecord[]; next_cursor: string | null };
+      for (let cursor: string | null | undefined; cursor !== null; ) {
+        const page: HistoryPage = await historyPage({ ...filter, ...(cursor && { cursor }) }, options);
         yield* page.items;
         cursor = page.next_cursor;
       }
@@ -115,7 +120,7 @@ export function createImages(send: Send) {
   };
 }
 
-function toQuery({ status, ids, metadata, ...rest }: HistoryFilter): URLSearchParams {
+function toQuery({ status, ids, metadata, ...rest }: HistoryFilter & { cursor?: string }): URLSearchParams {
   const query = new URLSearchParams();
   const lists = { status: status?.join(','), ids: ids?.join(',') };
   for (const [name, value] of Object.entries({ ...lists, ...rest })) {
