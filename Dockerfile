@@ -65,6 +65,9 @@ COPY src/shared ./src/shared
 COPY src/migrate ./src/migrate
 COPY src/api ./src/api
 COPY src/worker ./src/worker
+# The page, and the client that it is built on: the API serves them.
+COPY src/client ./src/client
+COPY src/web ./src/web
 LABEL org.opencontainers.image.title="Darkroom" \
   org.opencontainers.image.description="Turns prompts into stored, tracked images: an HTTP API, a queue and workers." \
   org.opencontainers.image.licenses="MIT" \

@@ -73,6 +73,12 @@ describe('the parts of src/', () => {
     assert.deepEqual(wrong, []);
   });
 
+  it('of which browsers run two have no package and nothing of Node', () => {
+    const inBrowsers = sources.filter(({ path }) => ['web', 'client'].includes(partOf(path)));
+    const outside = /^import (?!type\b)[^'";]*'(?!\.)[^']+'|\bprocess\.[a-z]+\b/m;
+    assert.deepEqual(pathsOf(inBrowsers.filter(({ text }) => outside.test(text))), []);
+  });
+
   it('import nothing of the tests and benchmarks', () => {
     const wrong = sources.filter(({ imports }) => imports.some((imported) => !imported.startsWith('src/')));
     assert.deepEqual(

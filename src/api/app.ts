@@ -42,6 +42,7 @@ import { createImageRoute } from './image-route.ts';
 import { createMetricsRoute } from './metrics-route.ts';
 import { createOpenApiRoute } from './openapi-route.ts';
 import { createOptionsRoute } from './options-route.ts';
+import { createPageRoute } from './page-route.ts';
 import { createPlanGeneration } from './plan-generation.ts';
 import { createPlanOrReplay } from './plan-or-replay.ts';
 import { createApplyWaitPreference } from './prefer.ts';
@@ -123,6 +124,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(createMetricsRoute(deps));
   app.use(createOpenApiRoute());
   app.use(createDocsRoute());
+  app.use(createPageRoute(deps));
   const parts = createParts(deps);
   app.use(createOptionsRoute(deps));
   app.use(BOARD_PATH, takePassword);

@@ -20,6 +20,13 @@ export type Asked = {
 /** `GET /ai/generated-images/{id}`: how operations are called in tables. */
 export const nameOf = ({ method, path }: Operation) => `${method.toUpperCase()} ${path}`;
 
+/** A name that `{file}` may have, by the operation's. */
+export const FILE_OF: Readonly<Record<string, string>> = {
+  getDocumentationFile: 'swagger-ui.css',
+  getPageFile: 'page.css',
+  getClientFile: 'client.ts',
+};
+
 export const isForAdmins = ({ path }: Operation) => path.startsWith('/admin/');
 export const isStream = ({ operationId }: Operation) => operationId === 'streamEvents';
 

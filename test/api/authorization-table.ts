@@ -113,6 +113,9 @@ GET    /metrics                             -         200  200   200    200  200
 GET    /openapi.json                        -         200  200   200    200  200   200    200
 GET    /docs                                -         301  301   301    301  301   301    301
 GET    /docs/{file}                         -         200  200   200    200  200   200    200
+GET    /                                    -         200  200   200    200  200   200    200
+GET    /web/{file}                          -         200  200   200    200  200   200    200
+GET    /client/{file}                       -         200  200   200    200  200   200    200
 `;
 
 export type Row = { name: string; whose: Whose; statuses: Record<Caller, number> };

@@ -11,7 +11,7 @@ import {
   type Json,
   UNKNOWN_ID,
 } from './api-client.ts';
-import { type Asked, askOperation, nameOf, operationOf } from './ask-operation.ts';
+import { type Asked, askOperation, FILE_OF, nameOf, operationOf } from './ask-operation.ts';
 import { CALLERS, type Caller, LISTED, MATRIX, type Whose } from './authorization-table.ts';
 import { OPERATIONS } from './contract.ts';
 import { finishImage } from './finish-image.ts';
@@ -101,7 +101,7 @@ const NAME_OWNER: Record<string, () => Asked> = {
 
 async function prepare({ path, operationId }: Operation, whose: Whose): Promise<Asked> {
   if (operationId === 'createWebhookSecret') await makeRoomForSecret();
-  if (whose === '-') return { ids: { file: 'swagger-ui.css' } };
+  if (whose === '-') return { ids: { file: FILE_OF[operationId] ?? '' } };
   if (operationId === 'generateImage') {
     return { body: { prompt: 'A fox', dataset_id: (await make('dataset', whose)).id } };
   }

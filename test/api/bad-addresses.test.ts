@@ -41,7 +41,6 @@ describe('a method that an address does not have', () => {
 
 describe('an address that is not there', () => {
   const paths = [
-    '/',
     '/ai',
     '/ai/generate/x',
     `${IMAGES}/${UNKNOWN_ID}/nothing`,

@@ -7,7 +7,7 @@ import { plainPicture } from '../support/gemini-answers.ts';
 import { startTestStack, type TestStack } from '../support/test-stack.ts';
 import { waitForEnd } from '../support/wait-for-end.ts';
 import { type ApiClient, createApiClient, type Json, UNKNOWN_ID } from './api-client.ts';
-import { type Asked, askOperation, isForAdmins, isStream, operationOf } from './ask-operation.ts';
+import { type Asked, askOperation, FILE_OF, isForAdmins, isStream, operationOf } from './ask-operation.ts';
 import { documentedAnswers, OPERATIONS, seenAnswers } from './contract.ts';
 import { whileStreamsAreFull } from './event-reader.ts';
 import { makeDelivery } from './make-delivery.ts';
@@ -232,10 +232,10 @@ describe('every answer', () => {
     while ((await ask(operationOf('getReadiness'))).status !== 503);
     proxy.restore();
     await ask(operationOf('getMetrics'), { api: createApiClient(url, UNKNOWN_ID) });
-    for (const name of ['getOptions', 'getOpenApiDocument', 'getDocumentationFile']) {
-      const { headers } = await ask(operationOf(name), { id: 'swagger-ui.css' });
+    for (const name of ['getOptions', 'getOpenApiDocument', 'getPage', ...Object.keys(FILE_OF)]) {
+      const { headers } = await ask(operationOf(name), { id: FILE_OF[name] ?? '' });
       const known = { 'if-none-match': headers.get('etag') ?? '' };
-      await ask(operationOf(name), { id: 'swagger-ui.css', headers: known });
+      await ask(operationOf(name), { id: FILE_OF[name] ?? '', headers: known });
     }
     await ask(operationOf('getDocumentationPage'));
     const page = await user.get('/docs/');

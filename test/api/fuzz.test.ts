@@ -6,7 +6,7 @@ import type { Operation } from '../../src/api/openapi/operation.ts';
 import { plainPicture } from '../support/gemini-answers.ts';
 import { startTestStack, type TestStack } from '../support/test-stack.ts';
 import { type Answer, type ApiClient, createApiClient, type Json } from './api-client.ts';
-import { type Asked, askOperation, nameOf, operationOf } from './ask-operation.ts';
+import { type Asked, askOperation, FILE_OF, nameOf, operationOf } from './ask-operation.ts';
 import { OPERATIONS, seenAnswers } from './contract.ts';
 import { uploadFolders } from './dataset-client.ts';
 import { finishImage } from './finish-image.ts';
@@ -136,7 +136,7 @@ function keepThings(operation: Operation) {
 }
 
 async function makeThing({ path, operationId }: Operation): Promise<Record<string, string>> {
-  if (!path.includes('{id}')) return { file: 'swagger-ui.css' };
+  if (!path.includes('{id}')) return { file: FILE_OF[operationId] ?? '' };
   if (path.includes('/webhook-deliveries/')) return { id: await makeDelivery(stack, userId) };
   await dropSecrets();
   const create = path.includes('/datasets/')

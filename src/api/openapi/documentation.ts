@@ -6,7 +6,7 @@ const page = z.string();
 
 export const documentation: Resource = {
   tag: 'documentation',
-  description: 'This document, to read by programs and by people.',
+  description: 'This document, to read by programs and by people, and a page of what it describes.',
   operations: [
     {
       method: 'get',
@@ -58,5 +58,38 @@ export const documentation: Resource = {
       },
       refusals: ['not_found'],
     },
+    {
+      method: 'get',
+      path: '/',
+      operationId: 'getPage',
+      summary: 'Make and look at images',
+      access: 'nobody asked',
+      headers: ['If-None-Match'],
+      answers: {
+        200: {
+          description: 'The page, for a browser.',
+          schema: page,
+          contentType: 'text/html',
+          headers: ['ETag'],
+        },
+        304: { description: 'You have it as it is.', headers: ['ETag'] },
+      },
+      refusals: [],
+    },
+    pageFile('/web/{file}', 'getPageFile', 'Read a file of that page'),
+    pageFile('/client/{file}', 'getClientFile', 'Read a file of the client that it is built on'),
   ],
 };
+
+function pageFile(path: string, operationId: string, summary: string): Resource['operations'][number] {
+  return {
+    ...{ method: 'get', path, operationId, summary, access: 'nobody asked' },
+    pathParams: z.object({ file: z.string().meta({ description: 'A name that another of the files has.' }) }),
+    headers: ['If-None-Match'],
+    answers: {
+      200: { description: 'The file.', schema: page, contentType: '*/*', headers: ['ETag'] },
+      304: { description: 'You have it as it is.', headers: ['ETag'] },
+    },
+    refusals: ['not_found'],
+  };
+}

@@ -1,0 +1,125 @@
+import type { ImageRecord } from '../client/images.ts';
+import { hasEnded } from '../client/images.ts';
+import type { App } from './app.ts';
+import { el, fill, webAddress } from './dom.ts';
+import { shorten } from './format.ts';
+import { createImageForm } from './image-form.ts';
+import { hrefOfImage } from './place.ts';
+
+type Deps = {
+  app: App;
+  /** Where what an action asks for is put: a form, a question. */
+  place: HTMLElement;
+  signal: AbortSignal;
+  onDeleted(): void;
+};
+
+/** What can be done with an image. */
+export function createActions(image: ImageRecord, deps: Deps): HTMLElement {
+  const file = webAddress(image.image_url);
+  const button = (text: string, onclick: () => void, kind = '') =>
+    el('button', { type: 'button', class: kind, onclick }, text);
+  return el(
+    'div',
+    { class: 'actions' },
+    button('Regenerate …', () => askForChanges(image, deps), hasEnded(image) ? 'primary' : ''),
+    file
+      ? el(
+          'a',
+          { class: 'button', href: downloadOf(file, image), target: '_blank', rel: 'noopener' },
+          'Download',
+        )
+      : null,
+    file ? button('Copy link', () => copyLink(image, deps)) : null,
+    hasEnded(image) ? null : button('Cancel', () => cancel(image, deps)),
+    button('Delete …', () => askWhetherToDelete(image, deps), 'danger'),
+  );
+}
+
+/** Storage sends what is asked for like this as a file to keep, by a name. */
+function downloadOf(address: string, { id, mime_type }: ImageRecord): string {
+  const url = new URL(address);
+  if (!url.pathname.includes('/storage/v1/object/')) return address;
+  const ending = mime_type?.split('/')[1] ?? url.pathname.split('.').at(-1) ?? 'png';
+  url.searchParams.set('download', `${id}.${ending}`);
+  return url.href;
+}
+
+function askForChanges(image: ImageRecord, { app, place, signal }: Deps): void {
+  const form = createImageForm(
+    app,
+    {
+      action: 'Regenerate',
+      from: image,
+      estimate: (settings, call) =>
+        app.client.estimate({ ...settings, ...(image.model && { model: image.model }) }, call),
+      submit: (settings, options) => app.client.regenerate(image.id, changesOf(image, settings), options),
+      onDone(made) {
+        app.notices.tell(`In the queue again: ${shorten(made.prompt)}`);
+        location.hash = hrefOfImage(made.id);
+      },
+    },
+    signal,
+  );
+  fill(place, el('h3', {}, 'Regenerate with changes'), form);
+  form.querySelector('textarea')?.focus();
+}
+
+/** Only what differs: the rest stays as it was stored, to the letter. */
+function changesOf<Settings extends Record<string, unknown>>(
+  image: ImageRecord,
+  settings: Settings,
+): Partial<Settings> {
+  const before = image as unknown as Record<string, unknown>;
+  const changed = Object.entries(settings).filter(([name, value]) => (before[name] ?? null) !== value);
+  return Object.fromEntries(changed) as Partial<Settings>;
+}
+
+function askWhetherToDelete(image: ImageRecord, { app, place, signal, onDeleted }: Deps): void {
+  const remove = async (): Promise<void> => {
+    try {
+      await app.client.delete(image.id, { signal, retryForMs: 5_000 });
+      app.live.drop(image.id);
+      app.notices.tell(`Deleted: ${shorten(image.prompt)}`);
+      onDeleted();
+    } catch (error) {
+      if (!signal.aborted) app.notices.fail(error, 'It was not deleted');
+    }
+  };
+  const keep = el('button', { type: 'button', onclick: () => fill(place) }, 'Keep it');
+  fill(
+    place,
+    el('h3', {}, 'Delete this image and its file?'),
+    el('p', { class: 'hint' }, 'Links to it stop working. This cannot be undone.'),
+    el(
+      'div',
+      { class: 'actions' },
+      el('button', { type: 'button', class: 'danger', onclick: remove }, 'Delete'),
+      keep,
+    ),
+  );
+  keep.focus();
+}
+
+/** The address that leads to the file also when it moves. Without a clipboard it is shown, to be copied by hand. */
+async function copyLink(image: ImageRecord, { app, place }: Deps): Promise<void> {
+  const address = new URL(image.links.image.replace(/^\//, ''), location.href.replace(/[?#].*$/, '')).href;
+  try {
+    await navigator.clipboard.writeText(address);
+    app.notices.tell('The link is copied.');
+  } catch {
+    // Browsers refuse it on pages that come by plain HTTP.
+    const input = el('input', { readonly: true, value: address, 'aria-label': 'Link to the image' });
+    fill(place, el('h3', {}, 'Link to the image'), input);
+    input.select();
+  }
+}
+
+function cancel(image: ImageRecord, { app, signal }: Deps): void {
+  app.client
+    .cancel(image.id, { signal, retryForMs: 5_000 })
+    .then(app.live.put)
+    .catch((error: unknown) => {
+      if (!signal.aborted) app.notices.fail(error, 'It was not canceled');
+    });
+}

@@ -1,0 +1,99 @@
+import type { ImageRecord } from '../client/images.ts';
+import type { App } from './app.ts';
+import { el, fill, say, webAddress } from './dom.ts';
+import { shorten } from './format.ts';
+import { createActions } from './image-actions.ts';
+import { createPicture } from './image-card.ts';
+import { createFacts } from './image-facts.ts';
+import { createLine } from './image-line.ts';
+import { leaveImage } from './place.ts';
+import { problemText } from './problem-text.ts';
+
+export type ImageDialog = { open(id: string): void; close(): void };
+
+/** One image whole, over whatever is there. The address names it, so that going back closes it. */
+export function createImageDialog(app: App): ImageDialog {
+  const title = el('h2', { id: 'image-title', tabindex: '-1' });
+  const picture = el('div', { class: 'whole' });
+  const facts = el('div', {});
+  const actions = el('div', {});
+  const asked = el('div', { class: 'asked' });
+  const line = el('div', {});
+  const close = el('button', { type: 'button', class: 'quiet', onclick: () => dialog.close() }, 'Close');
+  const dialog = el(
+    'dialog',
+    { class: 'image', 'aria-labelledby': 'image-title' },
+    el('div', { class: 'heading' }, title, close),
+    el('div', { class: 'halves' }, picture, el('div', { class: 'told' }, actions, asked, facts, line)),
+  );
+  let shown: { id: string; sequence: number; stop: AbortController } | null = null;
+
+  const show = (image: ImageRecord): void => {
+    if (shown?.id !== image.id || shown.sequence > image.status_sequence) return;
+    const { signal } = shown.stop;
+    const isFirst = shown.sequence === -1;
+    shown.sequence = image.status_sequence;
+    say(title, shorten(image.prompt, 200));
+    fill(picture, createWhole(image));
+    fill(facts, createFacts(image, app.choices));
+    fill(actions, createActions(image, { app, place: asked, signal, onDeleted: () => dialog.close() }));
+    if (isFirst) fill(line, createLine(app, image, signal));
+  };
+  const read = async (id: string, signal: AbortSignal): Promise<void> => {
+    try {
+      show(await app.client.get(id, { signal, retryForMs: 5_000 }));
+    } catch (error) {
+      if (signal.aborted) return;
+      say(title, 'No image');
+      fill(facts, el('p', { class: 'problem', role: 'alert' }, problemText(error)));
+    }
+  };
+
+  dialog.addEventListener('close', () => {
+    shown?.stop.abort();
+    shown = null;
+    document.body.append(app.notices.node);
+    dialog.remove();
+    leaveImage();
+  });
+  dialog.addEventListener('click', (event) => {
+    if (event.target === dialog) dialog.close();
+  });
+  app.live.on((message) => {
+    const changed =
+      message.type === 'ended' ? message.image : app.live.active().find(({ id }) => id === shown?.id);
+    if (changed && changed.status_sequence !== shown?.sequence) show(changed);
+  }, app.signal);
+
+  return {
+    open(id) {
+      if (shown?.id === id) return;
+      shown?.stop.abort();
+      const stop = new AbortController();
+      shown = { id, sequence: -1, stop };
+      say(title, 'Loading …');
+      for (const part of [picture, facts, actions, asked, line]) fill(part);
+      if (!dialog.open) {
+        document.body.append(dialog);
+        dialog.append(app.notices.node);
+        dialog.showModal();
+      }
+      title.focus();
+      void read(id, AbortSignal.any([stop.signal, app.signal]));
+    },
+    close() {
+      if (dialog.open) dialog.close();
+    },
+  };
+}
+
+function createWhole(image: ImageRecord): HTMLElement {
+  const address = webAddress(image.image_url);
+  if (address === null) return createPicture(image);
+  const { width, height } = image;
+  const sizes = width && height ? { width, height } : {};
+  const link = el('a', { href: address, target: '_blank', rel: 'noopener' });
+  const instead = () => fill(link, 'The picture cannot be shown here. Open its file');
+  link.append(el('img', { src: address, alt: image.prompt, ...sizes, onerror: instead }));
+  return link;
+}

@@ -1,0 +1,25 @@
+import type { App } from './app.ts';
+import { el } from './dom.ts';
+import { shorten } from './format.ts';
+import { createImageForm } from './image-form.ts';
+
+/** The form at the side. What it holds stays, for the next image is often nearly the same. */
+export function createNewImage(app: App, signal: AbortSignal): HTMLElement {
+  const form = createImageForm(
+    app,
+    {
+      action: 'Make the image',
+      from: null,
+      estimate: app.client.estimate,
+      submit: app.client.submit,
+      onDone: ({ prompt }) => app.notices.tell(`In the queue: ${shorten(prompt)}`),
+    },
+    signal,
+  );
+  return el(
+    'section',
+    { class: 'panel new-image', 'aria-labelledby': 'new-image' },
+    el('h1', { id: 'new-image' }, 'New image'),
+    form,
+  );
+}

@@ -1,0 +1,150 @@
+import { el, fill, say } from './dom.ts';
+import { problemText } from './problem-text.ts';
+
+export type Page<Item> = { items: Item[]; next_cursor: string | null };
+
+export type PagedList<Item> = {
+  node: HTMLElement;
+  /** From the first page on. */
+  restart(): void;
+  /** Replaces an item that is there, or puts a new one where it belongs by its time. */
+  put(item: Item): void;
+  remove(id: string): void;
+  has(id: string): boolean;
+};
+
+type Options<Item> = {
+  list: HTMLElement;
+  read(cursor: string | null, signal: AbortSignal): Promise<Page<Item>>;
+  render(item: Item): HTMLElement;
+  /** Said when there are none. */
+  empty(): string;
+  signal: AbortSignal;
+};
+
+/**
+ * A list, newest first, that reads on as its end comes into sight, or by a button, which is also there for keyboards. What
+ * goes wrong is said where the next items would be, with a button to try again.
+ */
+export function createPagedList<Item extends { id: string; created_at: string }>({
+  list,
+  read,
+  render,
+  empty,
+  signal,
+}: Options<Item>): PagedList<Item> {
+  const shown = new Map<string, { item: Item; node: HTMLElement }>();
+  const state = el('p', { class: 'hint', role: 'status' });
+  const button = el('button', { type: 'button', class: 'more', onclick: () => void readOn() }, 'Load more');
+  const node = el('div', { class: 'paged' }, list, state, button);
+  let cursor: string | null = null;
+  let isAtEnd = false;
+  let isBroken = false;
+  let reading: AbortController | null = null;
+
+  const put = (item: Item): void => {
+    const made = render(item);
+    const known = shown.get(item.id);
+    shown.set(item.id, { item, node: made });
+    if (known) {
+      replace(known.node, made);
+      return;
+    }
+    const after = [...shown.values()]
+      .filter(({ item: other }) => other.id !== item.id && isOlder(other, item))
+      .map((other) => other.node);
+    list.insertBefore(made, after.length > 0 ? firstOf(list, after) : null);
+    if (isAtEnd) showState();
+  };
+  const showState = (): void => {
+    say(state, shown.size === 0 && isAtEnd ? empty() : '');
+    state.className = 'hint';
+    list.hidden = shown.size === 0;
+    fill(button, isBroken ? 'Try again' : 'Load more');
+    button.hidden = isAtEnd;
+  };
+
+  async function readOn(): Promise<void> {
+    if (reading || isAtEnd) return;
+    const own = new AbortController();
+    reading = own;
+    isBroken = false;
+    list.setAttribute('aria-busy', 'true');
+    say(state, 'Loading …');
+    try {
+      // A page of a search may be empty and not the last.
+      for (let found = 0; found === 0 && !isAtEnd; ) {
+        const page = await read(cursor, AbortSignal.any([own.signal, signal]));
+        if (own.signal.aborted) return;
+        for (const item of page.items) put(item);
+        found = page.items.length;
+        cursor = page.next_cursor;
+        isAtEnd = cursor === null;
+      }
+      showState();
+    } catch (error) {
+      if (own.signal.aborted || signal.aborted) return;
+      isBroken = true;
+      showState();
+      say(state, problemText(error));
+      state.className = 'problem';
+    } finally {
+      if (reading === own) {
+        reading = null;
+        list.removeAttribute('aria-busy');
+      }
+    }
+    if (!isAtEnd && !isBroken) watchAgain();
+  }
+
+  const observer = new IntersectionObserver(
+    (entries) => entries.some(({ isIntersecting }) => isIntersecting) && !isBroken && void readOn(),
+    { rootMargin: '400px' },
+  );
+  observer.observe(button);
+  signal.addEventListener('abort', () => observer.disconnect(), { once: true });
+  /** What stays in sight tells nothing new: on a tall window the next page is due at once. */
+  function watchAgain(): void {
+    observer.unobserve(button);
+    observer.observe(button);
+  }
+
+  const restart = (): void => {
+    reading?.abort();
+    reading = null;
+    cursor = null;
+    isAtEnd = false;
+    shown.clear();
+    fill(list);
+    showState();
+    void readOn();
+  };
+  restart();
+  return {
+    node,
+    restart,
+    put,
+    has: (id) => shown.has(id),
+    remove(id) {
+      shown.get(id)?.node.remove();
+      shown.delete(id);
+      showState();
+    },
+  };
+}
+
+/** The focus stays on what stands in the same place. */
+function replace(old: HTMLElement, made: HTMLElement): void {
+  const focusable = 'a[href], button';
+  const index = [...old.querySelectorAll(focusable)].indexOf(document.activeElement as Element);
+  old.replaceWith(made);
+  if (index !== -1) made.querySelectorAll<HTMLElement>(focusable)[index]?.focus();
+}
+
+const isOlder = (a: { id: string; created_at: string }, b: { id: string; created_at: string }): boolean =>
+  a.created_at < b.created_at || (a.created_at === b.created_at && a.id < b.id);
+
+function firstOf(list: HTMLElement, nodes: HTMLElement[]): Node | null {
+  const wanted = new Set<Element>(nodes);
+  return [...list.children].find((child) => wanted.has(child)) ?? null;
+}

@@ -1,0 +1,6 @@
+import type { View } from './app.ts';
+import { batchesView } from './batches-view.ts';
+import { imagesView } from './images-view.ts';
+
+/** The page's menu, in this order; the first is where one begins. */
+export const VIEWS: View[] = [imagesView, batchesView];
