@@ -6,6 +6,7 @@ import { createEmitter, type Emitter } from './emitter.ts';
 
 const LOOK_EVERY_MS = 4_000;
 const MOST_LOOKED_AT = 100;
+const NEWEST_LOOKED_AT = 20;
 
 type Batch = Extract<DarkroomEvent, { type: 'batch.updated' }>['batch'];
 /** `live`: told as it happens. `polling`: asked every few seconds. `lost`: Darkroom does not answer. */
@@ -85,6 +86,11 @@ export function followImages(client: DarkroomClient, signal: AbortSignal): LiveI
     const call = { signal, retryForMs: 0 };
     const page = await client.historyPage({ status: ['pending', 'processing'], limit: MOST_LOOKED_AT }, call);
     for (const image of page.items) put(image);
+    // What others have made since is nowhere among those, and only the stream would tell of it.
+    if (!isOpen) {
+      const newest = await client.historyPage({ limit: NEWEST_LOOKED_AT }, call);
+      for (const image of newest.items) put(image);
+    }
     if (page.next_cursor !== null) return;
     const here = new Set(page.items.map(({ id }) => id));
     const missing = before.filter((id) => active.has(id) && !here.has(id)).slice(0, MOST_LOOKED_AT);
