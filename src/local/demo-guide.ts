@@ -13,6 +13,7 @@ export function describeWhereToLook(demo: {
   const images = `${stack.apiUrl}/ai/generated-images`;
   return `
 The image:  ${record.image_url}
+The page:   ${stack.apiUrl}/
 The API:    ${stack.apiUrl}   (to browse and try: ${stack.apiUrl}/docs/)
 Supabase:   ${stack.supabaseUrl} (embedded)
 Data:       ${dataDir}

@@ -20,7 +20,7 @@ export function createGalleryFilters(
     type: 'search',
     name: 'q',
     maxlength: 200,
-    placeholder: 'Words of the prompt',
+    placeholder: 'In prompts',
   });
   const state = select('state', 'All', ENDED);
   const style = select(
