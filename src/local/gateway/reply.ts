@@ -35,5 +35,10 @@ export async function sendReply(response: ServerResponse, reply: Reply): Promise
     response.end(reply.body);
     return;
   }
-  await pipeline(reply.body, response).catch(() => response.destroy());
+  const { body } = reply;
+  await pipeline(body, response).catch(() => {
+    // A client that has left before the first byte is no stream to pipe to, and then nobody else closes the file.
+    body.destroy();
+    response.destroy();
+  });
 }
