@@ -62,7 +62,9 @@ export function startLoad(options: {
   const submit = async (nth: number): Promise<void> => {
     const key = `soak-${nth}`;
     const fault = random.chance(0.5) ? '' : `; fault=${random.pick(FAULTS)}`;
-    const prompt = `A picture [[sim:bytes=1024; latency=${20 + random.below(400)}; key=${key}${fault}]]`;
+    // Some are large enough for a thumbnail beside them.
+    const bytes = random.below(3) === 0 ? 60_000 : 1_024;
+    const prompt = `A picture [[sim:bytes=${bytes}; latency=${20 + random.below(400)}; key=${key}${fault}]]`;
     const body = {
       prompt,
       deadline_seconds: random.chance(0.1) ? 10 : 600,
