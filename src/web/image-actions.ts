@@ -1,8 +1,8 @@
-import type { ImageRecord } from '../client/images.ts';
-import { hasEnded } from '../client/images.ts';
+import { hasEnded, type ImageRecord, type ImageRequest } from '../client/images.ts';
 import type { App } from './app.ts';
 import { el, fill, webAddress } from './dom.ts';
 import { shorten } from './format.ts';
+import type { ImageSettings } from './image-fields.ts';
 import { createImageForm } from './image-form.ts';
 import { hrefOfImage } from './place.ts';
 
@@ -51,8 +51,7 @@ function askForChanges(image: ImageRecord, { app, place, signal }: Deps): void {
     {
       action: 'Regenerate',
       from: image,
-      estimate: (settings, call) =>
-        app.client.estimate({ ...settings, ...(image.model && { model: image.model }) }, call),
+      estimate: (settings, call) => app.client.estimate({ ...settings, ...keptOf(image, settings) }, call),
       submit: (settings, options) => app.client.regenerate(image.id, changesOf(image, settings), options),
       onDone(made) {
         app.notices.tell(`In the queue again: ${shorten(made.prompt)}`);
@@ -63,6 +62,15 @@ function askForChanges(image: ImageRecord, { app, place, signal }: Deps): void {
   );
   fill(place, el('h3', {}, 'Regenerate with changes'), form);
   form.querySelector('textarea')?.focus();
+}
+
+/** What goes on with a copy beside what the form has: another quality decides the resolution anew. */
+function keptOf({ model, quality, resolution }: ImageRecord, settings: ImageSettings): Partial<ImageRequest> {
+  const isSame = resolution !== null && settings.quality === quality;
+  return {
+    ...(model && { model }),
+    ...(isSame && { resolution: resolution as NonNullable<ImageRequest['resolution']> }),
+  };
 }
 
 /** Only what differs: the rest stays as it was stored, to the letter. */

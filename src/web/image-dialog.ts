@@ -36,8 +36,13 @@ export function createImageDialog(app: App): ImageDialog {
     say(title, shorten(image.prompt, 200));
     fill(picture, createWhole(image));
     fill(facts, createFacts(image, app.choices));
-    fill(actions, createActions(image, { app, place: asked, signal, onDeleted: () => dialog.close() }));
+    fill(actions, createActions(image, { app, place: asked, signal, onDeleted: leave }));
     if (isFirst) fill(line, createLine(app, image, signal));
+  };
+  /** What the focus would go back to is deleted. */
+  const leave = (): void => {
+    dialog.close();
+    document.getElementById('main')?.focus();
   };
   const read = async (id: string, signal: AbortSignal): Promise<void> => {
     try {

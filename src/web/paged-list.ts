@@ -13,6 +13,7 @@ export type PagedList<Item> = {
   has(id: string): boolean;
 };
 
+type Entry<Item> = { item: Item; node: HTMLElement };
 type Options<Item> = {
   list: HTMLElement;
   read(cursor: string | null, signal: AbortSignal): Promise<Page<Item>>;
@@ -33,7 +34,8 @@ export function createPagedList<Item extends { id: string; created_at: string }>
   empty,
   signal,
 }: Options<Item>): PagedList<Item> {
-  const shown = new Map<string, { item: Item; node: HTMLElement }>();
+  const shown = new Map<string, Entry<Item>>();
+  const order: Entry<Item>[] = [];
   const state = el('p', { class: 'hint', role: 'status' });
   const button = el('button', { type: 'button', class: 'more', onclick: () => void readOn() }, 'Load more');
   const node = el('div', { class: 'paged' }, list, state, button);
@@ -45,16 +47,28 @@ export function createPagedList<Item extends { id: string; created_at: string }>
   const put = (item: Item): void => {
     const made = render(item);
     const known = shown.get(item.id);
-    shown.set(item.id, { item, node: made });
+    const entry = { item, node: made };
+    shown.set(item.id, entry);
     if (known) {
       replace(known.node, made);
+      order[order.indexOf(known)] = entry;
       return;
     }
-    const after = [...shown.values()]
-      .filter(({ item: other }) => other.id !== item.id && isOlder(other, item))
-      .map((other) => other.node);
-    list.insertBefore(made, after.length > 0 ? firstOf(list, after) : null);
+    const index = placeOf(item);
+    list.insertBefore(made, order[index]?.node ?? null);
+    order.splice(index, 0, entry);
     if (isAtEnd) showState();
+  };
+  /** Of those that are there, which are newest first, the first that is older. */
+  const placeOf = (item: Item): number => {
+    let [from, to] = [0, order.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      const there = order[middle];
+      if (there && isOlder(there.item, item)) to = middle;
+      else from = middle + 1;
+    }
+    return from;
   };
   const showState = (): void => {
     say(state, shown.size === 0 && isAtEnd ? empty() : '');
@@ -115,6 +129,7 @@ export function createPagedList<Item extends { id: string; created_at: string }>
     cursor = null;
     isAtEnd = false;
     shown.clear();
+    order.length = 0;
     fill(list);
     showState();
     void readOn();
@@ -126,7 +141,10 @@ export function createPagedList<Item extends { id: string; created_at: string }>
     put,
     has: (id) => shown.has(id),
     remove(id) {
-      shown.get(id)?.node.remove();
+      const entry = shown.get(id);
+      if (!entry) return;
+      entry.node.remove();
+      order.splice(order.indexOf(entry), 1);
       shown.delete(id);
       showState();
     },
@@ -143,8 +161,3 @@ function replace(old: HTMLElement, made: HTMLElement): void {
 
 const isOlder = (a: { id: string; created_at: string }, b: { id: string; created_at: string }): boolean =>
   a.created_at < b.created_at || (a.created_at === b.created_at && a.id < b.id);
-
-function firstOf(list: HTMLElement, nodes: HTMLElement[]): Node | null {
-  const wanted = new Set<Element>(nodes);
-  return [...list.children].find((child) => wanted.has(child)) ?? null;
-}

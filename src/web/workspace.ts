@@ -40,13 +40,15 @@ export function openWorkspace(app: App, header: HTMLElement, main: HTMLElement):
     if (key !== shown) {
       left.abort();
       left = new AbortController();
-      shown = key;
       document.title = `${view.title} · Darkroom`;
       for (const [name, link] of links) {
         if (name === view.name) link.setAttribute('aria-current', 'page');
         else link.removeAttribute('aria-current');
       }
       fill(main);
+      // Whoever does not see the page is to find the view where it begins.
+      if (shown !== '') main.focus();
+      shown = key;
       view.open(app, main, place.query, AbortSignal.any([left.signal, app.signal]));
     }
     if (place.image === null) dialog.close();

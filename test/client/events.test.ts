@@ -90,7 +90,9 @@ describe('the events of a client', () => {
     const client = await createClient(`http://127.0.0.1:${proxy.port}`);
     const { id } = await client.submit({ prompt: held() });
     const events: DarkroomEvent[] = [];
-    for await (const event of client.events({ signal: AbortSignal.timeout(20_000) })) {
+    const connections: boolean[] = [];
+    const onConnection = (isOpen: boolean) => void connections.push(isOpen);
+    for await (const event of client.events({ signal: AbortSignal.timeout(20_000), onConnection })) {
       events.push(event);
       if (isImage(id, 'processing')(event)) {
         proxy.cut();
@@ -105,6 +107,7 @@ describe('the events of a client', () => {
       seen,
       [...new Set(seen)].sort((a, b) => a - b),
     );
+    assert.deepEqual(connections.slice(0, 3), [true, false, true]);
     await proxy.close();
   });
 
