@@ -3,19 +3,25 @@ import { el } from './dom.ts';
 import { formatCount, formatSeconds, formatTime, formatUsd } from './format.ts';
 import { hrefOf } from './place.ts';
 
-export type BatchActions = { cancel(batch: BatchRecord): void; retry(batch: BatchRecord): void };
+export type BatchActions = {
+  /** Thousands of images hang on it, so it is asked again. */
+  askToCancel(batch: BatchRecord): void;
+  cancel(batch: BatchRecord): void;
+  goOn(batch: BatchRecord): void;
+  retry(batch: BatchRecord): void;
+};
 
 /** The parts of the bar, in this order. */
 const PARTS = ['succeeded', 'failed', 'expired', 'canceled', 'processing', 'pending'] as const;
 
 /** One batch: how far it is, what it cost, and what can be done with it. */
-export function createBatchRow(batch: BatchRecord, actions: BatchActions): HTMLElement {
+export function createBatchRow(batch: BatchRecord, actions: BatchActions, isAsked: boolean): HTMLElement {
   const name = batch.name ?? `Batch of ${formatTime(batch.created_at)}`;
   const { counts } = batch;
   const isActive = counts.pending + counts.processing > 0 && batch.canceled_at === null;
   const failed = counts.failed + counts.expired;
-  const button = (text: string, onclick: () => void) =>
-    el('button', { type: 'button', onclick, 'aria-label': `${text}: ${name}` }, text);
+  const button = (text: string, onclick: () => void, kind = '') =>
+    el('button', { type: 'button', class: kind, onclick, 'aria-label': `${text}: ${name}` }, text);
   return el(
     'li',
     { class: 'panel batch', 'data-status': batch.status },
@@ -33,7 +39,10 @@ export function createBatchRow(batch: BatchRecord, actions: BatchActions): HTMLE
         },
         'Show its images',
       ),
-      isActive ? button('Cancel', () => actions.cancel(batch)) : null,
+      // The harmless one stands where the question was, for it has the focus then.
+      isActive && isAsked ? button('Go on', () => actions.goOn(batch)) : null,
+      isActive && isAsked ? button('Stop it', () => actions.cancel(batch), 'danger') : null,
+      isActive && !isAsked ? button('Cancel …', () => actions.askToCancel(batch)) : null,
       failed > 0 && !isActive
         ? button(`Retry ${formatCount(failed)} failed`, () => actions.retry(batch))
         : null,

@@ -35,7 +35,16 @@ function createBatches(app: App, signal: AbortSignal): HTMLElement {
       if (!signal.aborted) app.notices.fail(error, doing);
     }
   };
+  const asked = new Set<string>();
   const actions = {
+    askToCancel(batch: BatchRecord) {
+      asked.add(batch.id);
+      batches.put(batch);
+    },
+    goOn(batch: BatchRecord) {
+      asked.delete(batch.id);
+      batches.put(batch);
+    },
     cancel: (batch: BatchRecord) =>
       act(
         'The batch was not canceled',
@@ -53,7 +62,7 @@ function createBatches(app: App, signal: AbortSignal): HTMLElement {
   const batches = createPagedList<BatchRecord>({
     list: el('ul', { class: 'batches' }),
     read: readPage,
-    render: (batch) => createBatchRow(batch, actions),
+    render: (batch) => createBatchRow(batch, actions, asked.has(batch.id)),
     empty: () => 'There is no batch yet. Scripts make them: POST /ai/batches, or the darkroom command.',
     signal,
   });

@@ -172,7 +172,9 @@ describe('somebody who signs in', () => {
 
     await owner.batches.create({ name: 'Late', items: [{ prompt: 'D [[sim:key=late; fault=hold:ok]]' }] });
     await page.getByRole('link', { name: 'Batches' }).click();
-    await page.getByRole('button', { name: 'Cancel: Late' }).click();
+    await page.getByRole('button', { name: 'Cancel …: Late' }).click();
+    assert.equal(await page.evaluate('document.activeElement.textContent'), 'Go on');
+    await page.getByRole('button', { name: 'Stop it: Late' }).click();
     await page.getByRole('listitem').filter({ hasText: 'Late' }).getByText('1 canceled').waitFor();
     assertNoFaults(open);
   });

@@ -144,8 +144,10 @@ describe('after Gemini answers with', { concurrency: true }, () => {
         },
       );
       assert.equal(row.error_code, expected.error?.[0] ?? null);
-      const stored = await generations.objects(id);
-      assert.equal(stored.length, row.status === 'succeeded' ? 1 : 0);
+      const named = new Set([row.storage_path, row.thumbnail_path].filter((path) => path !== null));
+      assert.equal(row.storage_path !== null, row.status === 'succeeded');
+      const stored = (await generations.objects(id)).map((name) => `anonymous/${id}/${name}`);
+      assert.deepEqual(stored, [...named].sort());
     });
   }
 });

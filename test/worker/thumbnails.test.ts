@@ -225,6 +225,30 @@ test('a thumbnail alone is no image', async () => {
   assert.deepEqual([row.storage_path, generations.calls(id)], [`anonymous/${id}/2.png`, 1]);
 });
 
+test('a thumbnail that comes after its image was canceled goes in time', async () => {
+  const id = uuidv7();
+  const canceled = Promise.withResolvers<void>();
+  supabase.decide(async (request): Promise<Fate> => {
+    if (isThumbnailOf(id, request)) await canceled.promise;
+    return 'pass';
+  });
+  await generations.submit(LARGE, { id });
+  await generations.waitFor(async () => {
+    assert.ok(supabase.requests.some((request) => isThumbnailOf(id, request)));
+  });
+
+  await stack.supabase.rpc('cancel_generation', { p_id: id, p_user_id: null });
+  const row = await generations.waitForEnd(id);
+  canceled.resolve();
+
+  assert.deepEqual([row.status, row.billable_calls, generations.calls(id)], ['canceled', 1, 1]);
+  await generations.waitFor(async () => {
+    assert.deepEqual(await generations.objects(id), ['1.thumb.webp']);
+  });
+  await stack.sql('update public.storage_cleanup set due_at = now() where image_id = $1', [id]);
+  await generations.waitFor(async () => assert.deepEqual(await generations.objects(id), []));
+});
+
 test('with an image its thumbnail is deleted', async () => {
   const { url } = await stack.startApi();
   const user = await stack.createUser();
