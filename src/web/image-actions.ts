@@ -30,7 +30,7 @@ export function createActions(image: ImageRecord, deps: Deps): HTMLElement {
           'Download',
         )
       : null,
-    file ? button('Copy link', () => copyLink(image, deps)) : null,
+    file ? button('Copy link', () => copyLink(file, deps)) : null,
     hasEnded(image) ? null : button('Cancel', () => cancel(image, deps)),
     button('Delete …', () => askWhetherToDelete(image, deps), 'danger'),
   );
@@ -109,9 +109,8 @@ function askWhetherToDelete(image: ImageRecord, { app, place, signal, onDeleted 
   keep.focus();
 }
 
-/** The address that leads to the file also when it moves. Without a clipboard it is shown, to be copied by hand. */
-async function copyLink(image: ImageRecord, { app, place }: Deps): Promise<void> {
-  const address = new URL(image.links.image.replace(/^\//, ''), location.href.replace(/[?#].*$/, '')).href;
+/** Of the file, which anybody can open: `links.image` asks for a token. Without a clipboard it is shown, to be copied by hand. */
+async function copyLink(address: string, { app, place }: Deps): Promise<void> {
   try {
     await navigator.clipboard.writeText(address);
     app.notices.tell('The link is copied.');

@@ -21,7 +21,7 @@ const promptOf = (page: Page) => page.getByLabel('Prompt', { exact: true });
 
 describe('somebody who signs in', () => {
   it('makes an image, sees it come, looks at it, makes it again with changes and deletes it', async () => {
-    const open = await pages.open({ token: null });
+    const open = await pages.open({ token: null, permissions: ['clipboard-read', 'clipboard-write'] });
     const { page } = open;
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.getByLabel('Access token or API key').fill(`Bearer ${pages.token}`);
@@ -46,6 +46,10 @@ describe('somebody who signs in', () => {
     const download = await dialog.getByRole('link', { name: 'Download' }).getAttribute('href');
     const file = await fetch(download ?? '');
     assert.match(file.headers.get('content-disposition') ?? '', /^attachment; filename="?[\w-]{36}\.png/);
+    await dialog.getByRole('button', { name: 'Copy link' }).click();
+    await dialog.getByText('The link is copied.').waitFor();
+    const link = await page.evaluate<string>('navigator.clipboard.readText()');
+    assert.equal((await fetch(link)).headers.get('content-type'), 'image/png');
     await keepScreenshot(page, 'image');
 
     await dialog.getByRole('button', { name: 'Regenerate …' }).click();
