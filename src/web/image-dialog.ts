@@ -44,13 +44,17 @@ export function createImageDialog(app: App): ImageDialog {
     dialog.close();
     document.getElementById('main')?.focus();
   };
+  const showGone = (why: string): void => {
+    say(title, 'No image');
+    for (const part of [picture, actions, asked, line]) fill(part);
+    fill(facts, el('p', { class: 'problem', role: 'alert' }, why));
+  };
   const read = async (id: string, signal: AbortSignal): Promise<void> => {
     try {
       show(await app.client.get(id, { signal, retryForMs: 5_000 }));
     } catch (error) {
       if (signal.aborted) return;
-      say(title, 'No image');
-      fill(facts, el('p', { class: 'problem', role: 'alert' }, problemText(error)));
+      showGone(problemText(error));
     }
   };
 
@@ -65,6 +69,7 @@ export function createImageDialog(app: App): ImageDialog {
     if (event.target === dialog) dialog.close();
   });
   app.live.on((message) => {
+    if (message.type === 'deleted' && message.id === shown?.id) showGone('It was deleted.');
     const changed =
       message.type === 'ended' ? message.image : app.live.active().find(({ id }) => id === shown?.id);
     if (changed && changed.status_sequence !== shown?.sequence) show(changed);

@@ -136,6 +136,23 @@ describe('somebody who signs in', () => {
     assertNoFaults(open);
   });
 
+  it('is told when what it looks at is deleted, or is not there', async () => {
+    const { id } = await pages.client.submit({ prompt: 'A buoy [[sim:bytes=1024]]' });
+    await pages.client.wait(id);
+    const open = await pages.open({ path: `/#/images/${id}` });
+    const { page } = open;
+    await page
+      .getByRole('dialog', { name: /A buoy/ })
+      .getByText('succeeded')
+      .waitFor();
+
+    await pages.client.delete(id);
+    await page.getByRole('dialog', { name: 'No image' }).getByText('It was deleted.').waitFor();
+    await page.reload();
+    await page.getByRole('dialog', { name: 'No image' }).getByText('It was deleted. (gone').waitFor();
+    assertNoFaults(open);
+  });
+
   it('is told of many new ones only how many there are', async () => {
     const { token } = await pages.stack.createUser();
     const owner = pages.clientOf(token);
