@@ -27,7 +27,8 @@ const fetchOfSession: typeof fetch = async (...args) => {
   const response = await fetch(...args);
   if (response.status === 401 && session.token() !== null && !signal.aborted) {
     session.signOut();
-    begin('Your token is not valid, or not any more. Sign in again.');
+    end();
+    askForToken('Your token is not valid, or not any more. Sign in again.', begin);
   }
   return response;
 };
@@ -39,27 +40,29 @@ const client = createDarkroomClient({
 
 begin();
 
-/** From the beginning, with whatever token there is now. `reason`: why there is none. */
-function begin(reason?: string): void {
+/** What was there is over. */
+function end(): void {
   ended.abort();
   ended = new AbortController();
   fill(menu);
   fill(account);
-  if (reason !== undefined) {
-    askForToken(reason);
-    return;
-  }
+}
+
+/** From the beginning, with whatever token there is now. */
+function begin(): void {
+  end();
   connect(ended.signal).catch((error: unknown) => {
     if (!ended.signal.aborted)
       fill(main, el('p', { class: 'panel problem', role: 'alert' }, problemText(error)));
   });
 }
 
-function askForToken(reason: string): void {
-  showSignIn(main, reason, (token) => {
+function askForToken(reason: string, goOn: (() => void) | null): void {
+  const signIn = (token: string): void => {
     session.signIn(token);
     begin();
-  });
+  };
+  showSignIn(main, reason, signIn, goOn);
 }
 
 /** Whether nobody in particular may look is known by looking. */
@@ -73,7 +76,7 @@ async function connect(signal: AbortSignal): Promise<void> {
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof DarkroomError && error.status === 401) {
-        return askForToken('This Darkroom makes images for those who sign in.');
+        return askForToken('This Darkroom makes images for those who sign in.', null);
       }
       const text = `${problemText(error)} It is tried again every few seconds.`;
       fill(main, el('p', { class: 'panel problem', role: 'alert' }, text));
@@ -99,6 +102,9 @@ function signOutButton(): HTMLElement {
 }
 
 function signInButton(): HTMLElement {
-  const signIn = () => begin('You can go on without by loading the page again.');
+  const signIn = (): void => {
+    end();
+    askForToken('With a token you see your own images, and make some that are yours.', begin);
+  };
   return el('button', { type: 'button', class: 'quiet', onclick: signIn }, 'Sign in');
 }

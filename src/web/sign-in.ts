@@ -1,7 +1,12 @@
 import { el, fill } from './dom.ts';
 
-/** Asks for a token or an API key. `reason` says why it is needed. */
-export function showSignIn(place: HTMLElement, reason: string, onToken: (token: string) => void): void {
+/** Asks for a token or an API key. `reason` says why it is needed; `goOn` is what there is without one. */
+export function showSignIn(
+  place: HTMLElement,
+  reason: string,
+  onToken: (token: string) => void,
+  goOn: (() => void) | null,
+): void {
   const problem = el('p', { id: 'token-problem', class: 'problem', role: 'alert' });
   const input = el('input', {
     id: 'token',
@@ -42,6 +47,7 @@ export function showSignIn(place: HTMLElement, reason: string, onToken: (token: 
       ),
       problem,
       el('button', { class: 'primary' }, 'Sign in'),
+      goOn && el('button', { type: 'button', onclick: goOn }, 'Go on without'),
     ),
   );
   input.focus();
