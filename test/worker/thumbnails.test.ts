@@ -2,11 +2,10 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import sharp from 'sharp';
 import { v7 as uuidv7 } from 'uuid';
-import { createStorage } from '../../src/shared/storage.ts';
 import { createThumbnails } from '../../src/worker/thumbnails.ts';
 import { type Fate, type FaultProxy, type ProxiedRequest, startFaultProxy } from '../support/fault-proxy.ts';
 import { answerCallsOf, geminiAnswer, noisePicture } from '../support/gemini-answers.ts';
-import { createGenerations, type Generations, MODEL, type Row } from '../support/generations.ts';
+import { createGenerations, type Generations, type Row } from '../support/generations.ts';
 import { createLogLines } from '../support/log-lines.ts';
 import { startTestStack, type TestStack } from '../support/test-stack.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -28,7 +27,6 @@ before(async () => {
     SUPABASE_PUBLIC_URL: stack.supabaseUrl,
     GEMINI_BASE_URL: gemini.url,
   });
-  await stack.sql(`update public.workers set unbroken_since = now() - interval '1 hour'`);
 });
 afterEach(() => supabase.passAll());
 after(async () => {
@@ -159,70 +157,6 @@ test('an upload that does not end is given up after a while, and a cancel does n
     lines.map(({ msg }) => msg),
     ['thumbnail.failed'],
   );
-});
-
-/** An image that a dead worker's attempt has stored, as attempts do. */
-async function leaveStored(attempts: number[], thumbnails: number[]): Promise<string> {
-  const id = uuidv7();
-  const storage = createStorage(stack.supabase, stack.supabaseUrl);
-  const content = await noisePicture(600, 400, 'png');
-  for (const attempt of attempts) {
-    await storage.uploadImage(
-      `anonymous/${id}/${attempt}.png`,
-      { content, bytes: content.length },
-      {
-        ...{ model: MODEL, mime_type: 'image/png', width: 600, height: 400, sha256: 'a hash', usage: null },
-        ...{ cost_usd: 0.0375, upstream_ms: 1_234, warnings: [] },
-      },
-    );
-  }
-  for (const attempt of thumbnails) {
-    await storage.uploadThumbnail(`anonymous/${id}/${attempt}.thumb.webp`, Buffer.from('its own'));
-  }
-  await stack.sql(
-    `insert into public.generated_images (
-       id, prompt, full_prompt, model, lane_key, status, completed_at, deadline_at, started_at, released_at, release_epoch, claim_id,
-       worker_id, attempt, billable_calls
-     ) values ($1, 'x', $2, $3, 'test', 'processing', null, now() + interval '10 minutes', now(), now(), 1,
-       gen_random_uuid(), gen_random_uuid(), $4, 1)`,
-    [id, `x [[sim:bytes=1024; key=${id}]]`, MODEL, Math.max(...attempts, ...thumbnails)],
-  );
-  return id;
-}
-
-test('an adopted image keeps the thumbnail that it has, and those of other attempts go', async () => {
-  const id = await leaveStored([1, 2], [1, 2, 3]);
-
-  const row = await generations.waitForEnd(id);
-
-  assert.deepEqual(
-    [row.storage_path, row.thumbnail_path, generations.calls(id)],
-    [`anonymous/${id}/2.png`, `anonymous/${id}/2.thumb.webp`, 0],
-  );
-  await generations.waitFor(async () => {
-    assert.deepEqual(await generations.objects(id), ['2.png', '2.thumb.webp']);
-  });
-  assert.equal(await (await fetch(objectUrl(row.thumbnail_path))).text(), 'its own');
-});
-
-test('an adopted image without a thumbnail gets one', async () => {
-  const id = await leaveStored([1], []);
-
-  const row = await generations.waitForEnd(id);
-
-  assert.deepEqual([row.thumbnail_path, generations.calls(id)], [`anonymous/${id}/1.thumb.webp`, 0]);
-  const { width, height } = await sharp(
-    await (await fetch(objectUrl(row.thumbnail_path))).bytes(),
-  ).metadata();
-  assert.deepEqual([width, height], [512, 341]);
-});
-
-test('a thumbnail alone is no image', async () => {
-  const id = await leaveStored([], [1]);
-
-  const row = await generations.waitForEnd(id);
-
-  assert.deepEqual([row.storage_path, generations.calls(id)], [`anonymous/${id}/2.png`, 1]);
 });
 
 test('a thumbnail that comes after its image was canceled goes in time', async () => {
