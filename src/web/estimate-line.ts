@@ -4,6 +4,8 @@ import { formatSeconds, formatUsd } from './format.ts';
 import { problemText } from './problem-text.ts';
 
 const PAUSE_MS = 350;
+/** The queue could not be read in time, which it can a moment later. */
+const AGAIN_MS = 2_000;
 
 export type EstimateLine = {
   node: HTMLElement;
@@ -20,7 +22,9 @@ export function createEstimateLine(signal: AbortSignal): EstimateLine {
   const tell = async (estimate: (signal: AbortSignal) => Promise<GenerationEstimate>): Promise<void> => {
     const current = AbortSignal.any([stale.signal, signal]);
     try {
-      say(node, describe(await estimate(current)));
+      const told = await estimate(current);
+      say(node, describe(told));
+      if (told.queue_position === null) timer = setTimeout(tell, AGAIN_MS, estimate);
     } catch (error) {
       // What is wrong with a field is said when it is sent, not while it is typed.
       if (!current.aborted) say(node, `No estimate. ${problemText(error)}`);
