@@ -38,6 +38,7 @@ import { createEventsRoute } from './events-route.ts';
 import { createGenerateRoute } from './generate-route.ts';
 import { createHealthRoute } from './health-route.ts';
 import { createHistoryRoute } from './history-route.ts';
+import { createImageEventsRoute } from './image-events-route.ts';
 import { createImageRoute } from './image-route.ts';
 import { createMetricsRoute } from './metrics-route.ts';
 import { createOpenApiRoute } from './openapi-route.ts';
@@ -133,6 +134,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(createHistoryRoute(parts));
   app.use(createRegenerateRoute(parts));
   app.use(createImageRoute(parts));
+  app.use(createImageEventsRoute(parts));
   app.use(createApiKeysRoute(parts));
   app.use(createBatchesRoute(parts));
   app.use(createEventsRoute(parts));

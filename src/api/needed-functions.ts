@@ -11,4 +11,5 @@ export const NEEDED_FUNCTIONS = [
   'list_webhook_deliveries',
   'get_event_snapshot',
   'get_lane_load',
+  'get_generation_events',
 ];

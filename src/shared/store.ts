@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { createAdminStore } from './admin-store.ts';
 import { createApiKeyStore } from './api-key-store.ts';
 import { createAttemptStore } from './attempt-store.ts';
+import { createAuditStore } from './audit-store.ts';
 import { createBatchStore } from './batch-store.ts';
 import { createCleanupStore } from './cleanup-store.ts';
 import { createDatasetStore } from './dataset-store.ts';
@@ -27,6 +28,7 @@ export function createStore(rpc: Rpc) {
     ...createBatchStore(rpc),
     ...createWebhookStore(rpc),
     ...createEventStore(rpc),
+    ...createAuditStore(rpc),
 
     listMissingFunctions: async (names: string[], options: CallOptions): Promise<string[]> =>
       z.array(z.string()).parse(await rpc('list_missing_functions', { p_names: names }, options)),

@@ -31,6 +31,10 @@ GET    /ai/generated-images/{id}/image      owner     404  404   404    404  404
 GET    /ai/generated-images/{id}/image      done      302  302   404    404  404   302    401
 GET    /ai/generated-images/{id}/image      nobody    404  404   404    404  404   404    401
 GET    /ai/generated-images/{id}/image      gone      410  410   404    404  404   410    401
+GET    /ai/generated-images/{id}/events     owner     200  200   404    404  404   200    401
+GET    /ai/generated-images/{id}/events     done      200  200   404    404  404   200    401
+GET    /ai/generated-images/{id}/events     nobody    404  404   404    200  200   200    401
+GET    /ai/generated-images/{id}/events     gone      410  410   404    404  404   410    401
 POST   /ai/generated-images/{id}/cancel     owner     200  200   404    404  404   200    401
 POST   /ai/generated-images/{id}/cancel     done      200  200   404    404  404   200    401
 POST   /ai/generated-images/{id}/cancel     nobody    404  404   404    200  200   200    401

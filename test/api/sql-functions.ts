@@ -5,6 +5,7 @@ export const FUNCTION_OF: Record<string, string> = {
   listImages: 'search_generations',
   getImage: 'get_generation',
   getImageFile: 'get_generation',
+  listImageEvents: 'get_generation_events',
   deleteImage: 'delete_generation',
   cancelImage: 'cancel_generation',
   listBatches: 'list_batches',

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { historyQuery } from '../history-query.ts';
 import { historyPage, imageRecord } from '../record-schema.ts';
 import { CANCELED_IMAGE, PENDING_IMAGE, SUCCEEDED_IMAGE } from './examples.ts';
+import { listImageEvents } from './image-events.ts';
 import { imagePath } from './image-path.ts';
 import { CALLER_REFUSALS, type Resource } from './operation.ts';
 
@@ -86,6 +87,7 @@ export const images: Resource = {
       answers: { 302: { description: 'The file is at `Location`.', headers: ['Location'] } },
       refusals: ['not_found', 'image_not_ready', 'gone', ...CALLER_REFUSALS],
     },
+    listImageEvents,
     {
       method: 'post',
       path: '/ai/generated-images/{id}/cancel',
