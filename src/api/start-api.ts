@@ -5,6 +5,7 @@ import { createBatchSteps } from '../shared/batch-steps.ts';
 import { openConnections } from '../shared/connections.ts';
 import { createCheckDependencies } from '../shared/dependencies.ts';
 import { createExpireStep } from '../shared/expire-step.ts';
+import { createFoldStep } from '../shared/fold-step.ts';
 import type { Logger } from '../shared/logger.ts';
 import { createMetricsPage } from '../shared/metrics/metrics-page.ts';
 import { createRegistry } from '../shared/metrics/registry.ts';
@@ -143,9 +144,10 @@ export async function startApi(
   const { port } = server.address() as AddressInfo;
   const url = `http://${config.HOST}:${port}`;
 
-  // Deadlines pass also while no worker lives.
+  // Deadlines pass, and usage is counted, also while no worker lives.
   const timers = createTimers(log, connections.observeStep);
   timers.every('deadlines', config.EXPIRE_EVERY_MS, createExpireStep({ store, release, log }));
+  timers.every('usage', config.EXPIRE_EVERY_MS, createFoldStep({ store }));
   log.info({ url }, 'api.started');
 
   const leave = async (): Promise<void> => {

@@ -10,6 +10,7 @@ import { createEventStore } from './event-store.ts';
 import { createGenerationStore } from './generation-store.ts';
 import { createQueueStore } from './queue-store.ts';
 import type { CallOptions, Rpc } from './rpc.ts';
+import { createUsageStore } from './usage-store.ts';
 import { createWebhookStore } from './webhook-store.ts';
 
 /**
@@ -29,6 +30,7 @@ export function createStore(rpc: Rpc) {
     ...createWebhookStore(rpc),
     ...createEventStore(rpc),
     ...createAuditStore(rpc),
+    ...createUsageStore(rpc),
 
     listMissingFunctions: async (names: string[], options: CallOptions): Promise<string[]> =>
       z.array(z.string()).parse(await rpc('list_missing_functions', { p_names: names }, options)),

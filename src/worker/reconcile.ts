@@ -1,5 +1,6 @@
 import { createBatchSteps } from '../shared/batch-steps.ts';
 import { createExpireStep } from '../shared/expire-step.ts';
+import { createFoldStep } from '../shared/fold-step.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { ObserveStep } from '../shared/metrics/call-metrics.ts';
 import type { JobQueue } from '../shared/queue.ts';
@@ -42,6 +43,7 @@ export function createReconcile(deps: {
   timers.every('storage', deps.everyMs * 6, createCleanStorage(deps));
   const batches = createBatchSteps(deps);
   timers.every('batches', deps.everyMs, batches.advance);
+  timers.every('usage', deps.everyMs, createFoldStep(deps));
   timers.every('unsealed_batches', PRUNE_EVERY_MS, batches.dropUnsealed);
   timers.every('prune', PRUNE_EVERY_MS, () => store.pruneQueueTables(ONCE));
   return { ...timers, lostJobs };

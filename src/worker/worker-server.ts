@@ -18,6 +18,7 @@ export const NEEDED_FUNCTIONS = [
   'release_generations',
   'claim_storage_cleanup',
   'claim_webhook_deliveries',
+  'fold_usage',
 ];
 
 /**

@@ -10,7 +10,7 @@ import { cleanUpStorage, listObjects, type StoredObject } from './stored-objects
 const MOST_BILLED = 2;
 
 /** A promise that was not kept. `what` says of which image, and what was found. */
-export type Breach = { invariant: 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I7'; what: string };
+export type Breach = { invariant: 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I7' | 'I8'; what: string };
 
 type Options = {
   /** Whether these calls of one image may have been open at once: a frozen worker's call and that of another. */

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CallRecord } from '../../src/local/gemini/call-log.ts';
 import { type FaultStack, startFaultStack } from '../faults/fault-stack.ts';
-import { findBreaches } from '../faults/invariants.ts';
+import { type Breach, findBreaches } from '../faults/invariants.ts';
 import { createRandom } from '../support/random.ts';
+import { findMiscounts, keepGoneImages } from '../support/sql-recount.ts';
 import { type Adversary, startAdversary } from './adversary.ts';
 import { createCallerHarms } from './caller-harm.ts';
 import { createCallers } from './callers.ts';
@@ -34,6 +35,7 @@ export async function runSoak({ minutes, seed, print, signal }: SoakOptions): Pr
   try {
     const options = { redis: 'own', postgres: 'own', proxied: true, leaseSeconds: LEASE_S } as const;
     const stack = await startFaultStack({ after }, options);
+    await keepGoneImages(stack.base.sql);
     return await soak(stack, { minutes, seed, print, signal });
   } finally {
     for (const cleanup of cleanups) await cleanup();
@@ -63,6 +65,8 @@ async function soak(stack: FaultStack, { minutes, seed, print, signal }: SoakOpt
   const mayOverlap = (calls: CallRecord[]) => wereFrozen(calls, freezes);
   const breaches = await findBreaches(stack, { mayOverlap, endWithinMs: QUIET_WITHIN_MS });
   await crew.leave();
+  const miscounts = await findMiscounts(stack.base.sql);
+  breaches.push(...miscounts.map((what): Breach => ({ invariant: 'I8', what })));
   const verdict = await readVerdict(stack, { load, breaches, surprises: crew.surprises });
   for (const problem of verdict.problems) {
     print(problem);

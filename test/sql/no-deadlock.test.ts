@@ -102,6 +102,7 @@ test(`transitions of all kinds against deletions of users and datasets are no de
       await callFunction(db.service, 'finish_storage_cleanup', { p_finished: JSON.stringify(due) });
     },
     () => callFunction(db.service, 'prune_queue_tables'),
+    () => callFunction(db.service, 'fold_usage'),
     () =>
       callFunction(db.service, 'retry_failed_generations', {
         p_since: new Date(0),
