@@ -157,6 +157,16 @@ test('a webhook that is checked', async () => {
   assert.deepEqual(JSON.parse(stdout), { type: 'image.succeeded', imageId: 'an-image', onceById: 'an-id' });
 });
 
+test('usage by hand', options, async () => {
+  const output = await runInShell(`${example('sh', 'usage() {')}\nhead -1 usage.csv`);
+
+  assert.match(
+    output,
+    /"group_by":\["day"\].*"group_by":\["dataset","model"\].*is_complete":true\}day,style,accepted,/s,
+  );
+  assert.doesNotMatch(output, /"code":"/);
+});
+
 test('events by hand', options, async () => {
   assert.match(await runInShell(example('sh', 'curl -sN')), /^retry: \d+\n/);
 });

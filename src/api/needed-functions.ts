@@ -12,4 +12,5 @@ export const NEEDED_FUNCTIONS = [
   'get_event_snapshot',
   'get_lane_load',
   'get_generation_events',
+  'read_usage',
 ];

@@ -213,14 +213,13 @@ describe('every answer', () => {
     await ask(operationOf('retryFailedImages'), { body: { dry_run: true } });
   });
 
-  it('about API keys and webhooks is as the document has it', async () => {
+  it('about API keys, webhooks and usage is as the document has it', async () => {
     const { id, user_id: userId } = await createKey();
     await ask(operationOf('replayWebhookDelivery'), { id: await makeDelivery(stack, userId) });
     const { body: secret } = await ask(operationOf('createWebhookSecret'));
     await ask(operationOf('listWebhookSecrets'));
     await ask(operationOf('deleteWebhookSecret'), { id: secret.id });
-    await ask(operationOf('listWebhookDeliveries'));
-    await ask(operationOf('listApiKeys'));
+    for (const name of ['listWebhookDeliveries', 'listApiKeys', 'getUsage']) await ask(operationOf(name));
     await ask(operationOf('revokeApiKey'), { id });
   });
 

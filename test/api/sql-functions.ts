@@ -31,6 +31,7 @@ export const FUNCTION_OF: Record<string, string> = {
   deleteWebhookSecret: 'delete_webhook_secret',
   listWebhookDeliveries: 'list_webhook_deliveries',
   replayWebhookDelivery: 'replay_webhook_delivery',
+  getUsage: 'read_usage',
   listDatasets: 'list_datasets',
   createDataset: 'create_dataset',
   getDataset: 'get_dataset',

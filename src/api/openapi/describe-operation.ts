@@ -65,11 +65,16 @@ function describeResponses(
 }
 
 function describeAnswer(answer: Answer, operation: Operation): ZodOpenApiResponseObject {
-  const { description, schema, contentType = 'application/json', example } = answer;
+  const { description, schema, contentType = 'application/json', example, other } = answer;
   return {
     description,
     headers: headersOfAnswer(answer, operation),
-    ...(schema && { content: { [contentType]: { schema, ...(example !== undefined && { example }) } } }),
+    ...(schema && {
+      content: {
+        [contentType]: { schema, ...(example !== undefined && { example }) },
+        ...(other && { [other.contentType]: { schema: other.schema, example: other.example } }),
+      },
+    }),
   };
 }
 

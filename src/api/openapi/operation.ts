@@ -14,6 +14,8 @@ export type Answer = {
   /** Those that only some of these answers have. */
   someHeaders?: ResponseHeader[];
   example?: unknown;
+  /** The same as another type, for who asks for that. */
+  other?: { contentType: string; schema: z.ZodType; example: unknown };
 };
 
 /** What one method of one path does. The document shows it, and the tests hold every answer to it. */

@@ -10,6 +10,7 @@ import { images } from './images.ts';
 import type { Resource } from './operation.ts';
 import { options } from './options.ts';
 import { queue } from './queue.ts';
+import { usage } from './usage.ts';
 import { webhooks } from './webhooks.ts';
 
 /** All that the API answers. Further routes have a file of their own here; one without a description fails a test. */
@@ -23,6 +24,7 @@ export const RESOURCES: Resource[] = [
   options,
   apiKeys,
   webhooks,
+  usage,
   health,
   documentation,
   admin,
