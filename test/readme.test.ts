@@ -162,7 +162,7 @@ test('usage by hand', options, async () => {
 
   assert.match(
     output,
-    /"group_by":\["day"\].*"group_by":\["dataset","model"\].*is_complete":true\}day,style,accepted,/s,
+    /"group_by":\["day"\].*"group_by":\["dataset","model"\].*is_complete":true\}.*"items":\[.*day,style,accepted,/s,
   );
   assert.doesNotMatch(output, /"code":"/);
 });

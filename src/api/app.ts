@@ -56,6 +56,7 @@ import { createStoreFiles } from './store-files.ts';
 import type { Submit } from './submitter.ts';
 import { createTraceRequest } from './trace-request.ts';
 import type { WithUploadSlot } from './upload-slots.ts';
+import { createUsagePromptsRoute } from './usage-prompts-route.ts';
 import { createUsageRoute } from './usage-route.ts';
 import { createWaitForImage } from './wait-for-image.ts';
 import { createWebhookDeliveriesRoute } from './webhook-deliveries-route.ts';
@@ -143,6 +144,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(createWebhookSecretsRoute(parts));
   app.use(createWebhookDeliveriesRoute(parts));
   app.use(createUsageRoute(parts));
+  app.use(createUsagePromptsRoute(parts));
   app.use(createDatasetsRoute(parts));
   app.use(createDatasetFilesRoute(parts));
   app.use(createAdminQueueRoute(parts));

@@ -13,4 +13,5 @@ export const NEEDED_FUNCTIONS = [
   'get_lane_load',
   'get_generation_events',
   'read_usage',
+  'read_prompts',
 ];

@@ -76,11 +76,39 @@ export type UsageQuestion = {
   >;
 };
 
+const promptSchema = z.object({
+  prompt: z.string(),
+  uses: count,
+  images: count,
+  cost_usd: z.number(),
+  last_used_at: z.string(),
+});
+export type CountedPrompt = z.infer<typeof promptSchema>;
+
 /** What is counted; `store.ts` says how. */
 export function createUsageStore(rpc: Rpc) {
   return {
     foldUsage: async (limit: number, options: CallOptions): Promise<number> =>
       z.int().parse(await rpc('fold_usage', { p_limit: limit }, options)),
+
+    foldPrompts: async (options: CallOptions): Promise<number> =>
+      z.int().parse(await rpc('fold_prompts', {}, options)),
+
+    /** @param ofUserId for an admin, whose; null everybody's */
+    readPrompts: async (
+      { limit, ofUserId }: { limit: number; ofUserId: string | null },
+      caller: CallerScope,
+      options: CallOptions,
+    ): Promise<CountedPrompt[]> =>
+      z
+        .array(promptSchema)
+        .parse(
+          await rpc(
+            'read_prompts',
+            { ...scopeArgs(caller), p_limit: limit, p_of_user_id: ofUserId },
+            options,
+          ),
+        ),
 
     readUsage: async (
       { from, to, groupBy, filter }: UsageQuestion,

@@ -103,6 +103,8 @@ POST   /ai/webhook-deliveries/{id}/replay   owner     202  202   404    401  401
 POST   /ai/webhook-deliveries/{id}/replay   gone      404  404   404    401  401   404    401
 GET    /ai/usage                            -         200  200   200    401  401   200    401
 GET    /ai/usage                            owner     403  403   403    401  401   200    401
+GET    /ai/usage/prompts                    -         200  200   200    401  401   200    401
+GET    /ai/usage/prompts                    owner     403  403   403    401  401   200    401
 GET    /admin/queue                         -         403  403   403    401  401   200    401
 POST   /admin/queue/pause                   -         403  403   403    401  401   200    401
 POST   /admin/queue/resume                  -         403  403   403    401  401   200    401

@@ -95,6 +95,7 @@ const NAME_OWNER: Record<string, () => Asked> = {
   listWebhookSecrets: () => ({ query: `?user_id=${ownerId}` }),
   createWebhookSecret: () => ({ body: { user_id: ownerId } }),
   listWebhookDeliveries: () => ({ query: `?user_id=${ownerId}` }),
+  listPopularPrompts: () => ({ query: `?user_id=${ownerId}` }),
   getUsage: () => ({ query: `?user_id=${ownerId}` }),
   createApiKey: () => ({ body: { name: 'A gift', user_id: ownerId } }),
   createDataset: () => ({ body: { name: 'A gift', owner_id: ownerId } }),

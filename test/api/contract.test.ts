@@ -219,7 +219,8 @@ describe('every answer', () => {
     const { body: secret } = await ask(operationOf('createWebhookSecret'));
     await ask(operationOf('listWebhookSecrets'));
     await ask(operationOf('deleteWebhookSecret'), { id: secret.id });
-    for (const name of ['listWebhookDeliveries', 'listApiKeys', 'getUsage']) await ask(operationOf(name));
+    for (const name of ['listWebhookDeliveries', 'listApiKeys', 'getUsage', 'listPopularPrompts'])
+      await ask(operationOf(name));
     await ask(operationOf('revokeApiKey'), { id });
   });
 

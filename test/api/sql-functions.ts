@@ -32,6 +32,7 @@ export const FUNCTION_OF: Record<string, string> = {
   listWebhookDeliveries: 'list_webhook_deliveries',
   replayWebhookDelivery: 'replay_webhook_delivery',
   getUsage: 'read_usage',
+  listPopularPrompts: 'read_prompts',
   listDatasets: 'list_datasets',
   createDataset: 'create_dataset',
   getDataset: 'get_dataset',

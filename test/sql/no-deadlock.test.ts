@@ -103,6 +103,7 @@ test(`transitions of all kinds against deletions of users and datasets are no de
     },
     () => callFunction(db.service, 'prune_queue_tables'),
     () => callFunction(db.service, 'fold_usage'),
+    () => callFunction(db.service, 'fold_prompts'),
     () =>
       callFunction(db.service, 'retry_failed_generations', {
         p_since: new Date(0),

@@ -107,6 +107,22 @@ test('styles in own words make 500 counters a day, and the others count together
   ]);
 });
 
+test('prompts are counted however many images come in one statement', async () => {
+  const user = await db.createUser();
+  await db.sql(
+    `insert into public.generated_images (user_id, prompt, full_prompt, image_url)
+     select $1, 'One of many', 'One of many', 'u' from generate_series(1, 2500)`,
+    [user],
+  );
+
+  while (((await callFunction<number>(db.service, 'fold_prompts'))[0] ?? 0) > 0);
+
+  const counted = await db.sql('select prompt, uses, images from public.prompt_counts where owner = $1', [
+    user,
+  ]);
+  assert.deepEqual(counted, [{ prompt: 'one of many', uses: '2500', images: '2500' }]);
+});
+
 test('what a deleted user used stays counted, and so does what had not ended', async () => {
   const user = await db.createUser();
   const { id, claimId } = await generations.addProcessing({ user_id: user, lane_key: user });

@@ -82,6 +82,22 @@ export async function findMiscounts(sql: Sql): Promise<string[]> {
   return differences.flat();
 }
 
+/** As findMiscounts, of the prompts of images that are not deleted; all deltas have to be folded by then. */
+export function findMiscountedPrompts(sql: Sql): Promise<string[]> {
+  const owners = `(coalesce(g.user_id, '00000000-0000-0000-0000-000000000000')), ('ffffffff-ffff-ffff-ffff-ffffffffffff')`;
+  return compare(
+    sql,
+    `select owner, prompt, uses::int, images::int, cost_usd::float8 from public.prompt_counts`,
+    `select o.owner, lower(trim(regexp_replace(g.prompt, '[ \t\n]+', ' ', 'g'))) as prompt, count(*)::int as uses,
+       (count(*) filter (where g.status = 'succeeded'))::int as images,
+       coalesce(sum(g.cost_usd) filter (where g.status not in ('pending', 'processing')), 0)::float8 as cost_usd
+     from public.generated_images g cross join lateral (values ${owners}) o (owner)
+     where g.deleted_at is null
+       and (g.batch_id is null or exists (select from public.batches b where b.id = g.batch_id and b.sealed_at is not null))
+     group by 1, 2`,
+  );
+}
+
 async function compare(sql: Sql, counted: string, expected: string): Promise<string[]> {
   const rows = await sql<{ side: string; row: unknown }>(`
     with counted as (${counted}), expected as (${expected})

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { toUsageCsv } from '../usage-csv.ts';
+import { popularPrompts, usagePromptsQuery } from '../usage-prompts-schema.ts';
 import { type UsageFigures, type UsageRecord, usageQuery, usageRecord } from '../usage-schemas.ts';
 import { CALLER_REFUSALS, type Resource } from './operation.ts';
 
@@ -69,6 +70,36 @@ export const usage: Resource = {
             contentType: 'text/csv',
             schema: z.string(),
             example: toUsageCsv(EXAMPLE, ['day', 'model']),
+          },
+        },
+      },
+      refusals: ['validation_failed', 'forbidden', ...CALLER_REFUSALS],
+    },
+    {
+      method: 'get',
+      path: '/ai/usage/prompts',
+      operationId: 'listPopularPrompts',
+      summary: 'Tell which prompts are popular',
+      description:
+        'Those of the caller, the most used first; an admin sees those of everybody, or of `user_id`. Images that are deleted ' +
+        'are taken off, and with the last one, or its user, the prompt goes, within seconds. Of an owner with more than 2,000 ' +
+        'prompts the least used are forgotten.',
+      access: 'users and admins',
+      query: usagePromptsQuery,
+      answers: {
+        200: {
+          description: 'As many as asked for, at most.',
+          schema: popularPrompts,
+          example: {
+            items: [
+              {
+                prompt: 'modern coffee shop interior',
+                count: 17,
+                images: 16,
+                cost_usd: 0.5412,
+                last_used_at: '2026-11-23T08:00:00.000Z',
+              },
+            ],
           },
         },
       },
