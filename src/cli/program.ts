@@ -13,6 +13,7 @@ import { addRetryCommand } from './retry-command.ts';
 import type { Run } from './run-command.ts';
 import { addStatusCommand } from './status-command.ts';
 import { addSubmitCommand } from './submit-command.ts';
+import { addUsageCommand } from './usage-command.ts';
 
 const MORE = `
 Environment:
@@ -44,6 +45,7 @@ const COMMANDS = [
   addRetryCommand,
   addRegenerateCommand,
   addDatasetsCommand,
+  addUsageCommand,
   addKeysCommand,
   addQueueCommand,
   addAdminCommands,

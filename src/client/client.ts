@@ -7,6 +7,7 @@ import { createDatasets } from './datasets.ts';
 import { createEvents } from './events.ts';
 import { type CallOptions, createSend } from './http.ts';
 import { createImages } from './images.ts';
+import { createUsage } from './usage.ts';
 import { createWebhooks } from './webhooks.ts';
 
 export type ClientOptions = {
@@ -27,6 +28,7 @@ export function createDarkroomClient({ baseUrl, token, fetch: given }: ClientOpt
   const images = createImages(send);
   return {
     ...images,
+    ...createUsage(send),
     batches: createBatches(send, images.history),
     apiKeys: createApiKeys(send),
     datasets: createDatasets(send),

@@ -1,4 +1,5 @@
 import type { GenerateBody } from '../api/generate-request.ts';
+import type { ImageEvents } from '../api/image-events-schema.ts';
 import type { GenerationEstimate, HistoryPage, ImageRecord } from '../api/record-schema.ts';
 import { type CallOptions, type Send, sleep } from './http.ts';
 
@@ -8,7 +9,7 @@ const ENDED = new Set(['succeeded', 'failed', 'canceled', 'expired']);
 
 /** What is to be drawn. Whether it is only asked about is said by the method: `submit` or `estimate`. */
 export type ImageRequest = Omit<GenerateBody, 'dry_run'>;
-export type { GenerationEstimate, HistoryPage, ImageRecord };
+export type { GenerationEstimate, HistoryPage, ImageEvents, ImageRecord };
 
 export type SubmitOptions = CallOptions & {
   /** The same key makes the same image, also from another process. One is made up without it. */
@@ -68,6 +69,10 @@ export function createImages(send: Send) {
 
     get: async (id: string, options: CallOptions = {}): Promise<ImageRecord> =>
       (await send('GET', pathOf(id), options)).body as ImageRecord,
+
+    /** What happened to it so far, transition by transition. To be told as it happens, see `events`. */
+    imageEvents: async (id: string, options: CallOptions = {}): Promise<ImageEvents> =>
+      (await send('GET', `${pathOf(id)}/events`, options)).body as ImageEvents,
 
     /**
      * Resolves once the image has ended, however long that takes and whatever breaks meanwhile: it asks on where it was.
