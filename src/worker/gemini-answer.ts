@@ -33,7 +33,7 @@ export function readAnswer(answer: GenerateContentResponse, model: Model, listPr
     return {
       data,
       usage,
-      costUsd: costOf(answer, model) ?? listPriceUsd,
+      costUsd: costOf(answer, model, true) ?? listPriceUsd,
       warnings: readWarnings(answer, model),
     };
   }
@@ -44,7 +44,7 @@ export function readAnswer(answer: GenerateContentResponse, model: Model, listPr
     billed: true,
     upstream: { reason, http_status: 200 },
     usage,
-    costUsd: costOf(answer, model),
+    costUsd: costOf(answer, model, false),
   };
   if (blockReason || (reason && BLOCKED.has(reason))) {
     const message = `Gemini refuses this content (${reason}).`;
@@ -96,13 +96,19 @@ function readUsage(answer: GenerateContentResponse): Usage | null {
   return { input_tokens: input, output_tokens: Math.max(0, total - input), total_tokens: total };
 }
 
-/** USD by the tokens that the call reports: image tokens, other output, input; each at its own rate. */
-function costOf(answer: GenerateContentResponse, model: Model): number | null {
+/**
+ * USD by the tokens that the call reports: image tokens, other output, input; each at its own rate. Null when it does not
+ * report what the image took.
+ */
+function costOf(answer: GenerateContentResponse, model: Model, hasImage: boolean): number | null {
   const usage = readUsage(answer);
   if (!usage) return null;
-  const imageTokens = (answer.usageMetadata?.candidatesTokensDetails ?? [])
+  const counted = (answer.usageMetadata?.candidatesTokensDetails ?? [])
     .filter((detail) => detail.modality === 'IMAGE')
     .reduce((sum, detail) => sum + (detail.tokenCount ?? 0), 0);
+  // Without details the image is nearly all of the candidates' tokens; as text it would cost a quarter of it.
+  const imageTokens = counted || (hasImage ? (answer.usageMetadata?.candidatesTokenCount ?? 0) : 0);
+  if (hasImage && imageTokens === 0) return null;
   const textTokens = Math.max(0, usage.output_tokens - imageTokens);
   const { input, text, image } = model.token_usd;
   return (usage.input_tokens * input + textTokens * text + imageTokens * image) / 1_000_000;

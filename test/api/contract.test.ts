@@ -165,7 +165,8 @@ describe('every answer', () => {
     const etag = (await ask(get)).headers.get('etag') ?? '';
     await ask(get, { headers: { 'if-none-match': etag } });
     await ask(operationOf('listImages'), { query: '?limit=1&include_total=true' });
-    for (const name of ['streamEvents', 'listImageEvents', 'cancelImage', 'getQueue']) await ask(operationOf(name));
+    for (const name of ['streamEvents', 'listImageEvents', 'cancelImage', 'getQueue'])
+      await ask(operationOf(name));
     await ask(operationOf('generateImage'), { body: { prompt: 'A fox', dry_run: true } });
   });
 

@@ -141,6 +141,26 @@ test('an answer that counts no tokens costs the list price', async () => {
   assert.deepEqual([Number(row.cost_usd), row.usage], [0.0504, null]);
 });
 
+for (const [what, usageMetadata, cost] of [
+  // 1,120 x 30 + 100 x 1.5 dollars a million
+  [
+    'only how many tokens the answer had',
+    { promptTokenCount: 100, candidatesTokenCount: 1_120, totalTokenCount: 1_220 },
+    0.03375,
+  ],
+  ['only the tokens of the prompt', { promptTokenCount: 100, totalTokenCount: 100 }, 0.0336],
+] as const) {
+  test(`an image of which a call reports ${what} is not taken for text, or for nothing`, async () => {
+    const id = uuidv7();
+    answerCallsOf(gemini, id, [geminiAnswer([{ image: await plainPicture(64, 64) }], { usageMetadata })]);
+    await generations.submit('', { id });
+
+    const row = await generations.waitForEnd(id);
+
+    assert.equal(Number(row.cost_usd), cost);
+  });
+}
+
 test('the last image that is no thought is the one', async () => {
   const id = await generations.submit('', { full_prompt: 'A picture [[sim:fault=drafts]]' });
 
