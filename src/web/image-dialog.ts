@@ -6,6 +6,7 @@ import { createActions } from './image-actions.ts';
 import { createPicture } from './image-card.ts';
 import { createFacts } from './image-facts.ts';
 import { createLine } from './image-line.ts';
+import { createStory } from './image-story.ts';
 import { leaveImage } from './place.ts';
 import { problemText } from './problem-text.ts';
 
@@ -19,12 +20,13 @@ export function createImageDialog(app: App): ImageDialog {
   const actions = el('div', {});
   const asked = el('div', { class: 'asked' });
   const line = el('div', {});
+  const story = el('div', {});
   const close = el('button', { type: 'button', class: 'quiet', onclick: () => dialog.close() }, 'Close');
   const dialog = el(
     'dialog',
     { class: 'image', 'aria-labelledby': 'image-title' },
     el('div', { class: 'heading' }, title, close),
-    el('div', { class: 'halves' }, picture, el('div', { class: 'told' }, actions, asked, facts, line)),
+    el('div', { class: 'halves' }, picture, el('div', { class: 'told' }, actions, asked, facts, story, line)),
   );
   let shown: { id: string; sequence: number; stop: AbortController } | null = null;
 
@@ -37,7 +39,9 @@ export function createImageDialog(app: App): ImageDialog {
     fill(picture, createWhole(image));
     fill(facts, createFacts(image, app.choices));
     fill(actions, createActions(image, { app, place: asked, signal, onDeleted: leave }));
-    if (isFirst) fill(line, createLine(app, image, signal));
+    if (!isFirst) return;
+    fill(story, createStory(app, image.id, signal));
+    fill(line, createLine(app, image, signal));
   };
   /** What the focus would go back to is deleted. */
   const leave = (): void => {
@@ -82,7 +86,7 @@ export function createImageDialog(app: App): ImageDialog {
       const stop = new AbortController();
       shown = { id, sequence: -1, stop };
       say(title, 'Loading …');
-      for (const part of [picture, facts, actions, asked, line]) fill(part);
+      for (const part of [picture, facts, actions, asked, story, line]) fill(part);
       if (!dialog.open) {
         document.body.append(dialog);
         dialog.append(app.notices.node);

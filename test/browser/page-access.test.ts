@@ -94,6 +94,12 @@ for (const colorScheme of ['light', 'dark'] as const) {
         await page.getByRole('link', { name: 'Batches' }).click();
         await page.getByText('1 of 2 made · 1 failed').waitFor();
         await assertOpen(page, named('batches'));
+        await page.getByRole('link', { name: 'Queue', exact: true }).click();
+        await page.getByText('Running').waitFor();
+        await assertOpen(page, named('queue'));
+        await page.getByRole('link', { name: 'Usage' }).click();
+        await page.getByRole('table', { name: 'By model' }).waitFor();
+        await assertOpen(page, named('usage'));
         await page.getByRole('button', { name: 'Sign out' }).click();
         await page.getByRole('button', { name: 'Sign in' }).click();
         await page.getByLabel('Access token or API key').waitFor();
