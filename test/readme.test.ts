@@ -1,7 +1,7 @@
 /** What the README shows is copied and run: the shell's examples, and those of the client. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -38,7 +38,7 @@ after(async () => {
 
 /** The one example of a language that holds this text. */
 function example(language: string, text: string): string {
-  const blocks = [...README.matchAll(/^```(\w+)\n(.*?)^```$/gms)].filter(
+  const blocks = [...README.matchAll(/^ *```(\w+)\n(.*?)^ *```$/gms)].filter(
     ([, name, code]) => name === language && code?.includes(text),
   );
   assert.equal(blocks.length, 1, text);
@@ -92,6 +92,17 @@ test('every code has a line that says what helps', () => {
 
   assert.deepEqual(codesOf('| `error.code` of an image'), [...ERROR_CODES].sort());
   assert.deepEqual(codesOf('| refusal |'), Object.keys(API_ERRORS).sort());
+});
+
+test('the tour', options, async () => {
+  const [byHand, many] = [example('sh', 'A lighthouse at dusk'), example('sh', 'seq 1000')];
+
+  const output = await runInShell(
+    `${byHand}\n${many.replace('seq 1000', 'seq 12').replaceAll('npx darkroom', 'darkroom')}`,
+  );
+
+  assert.match(output, /"status": "succeeded".*"to":"processing".*12 in harbours.*^state +running$/ms);
+  assert.equal(readdirSync(join(folder, 'harbours')).filter((name) => name.endsWith('.png')).length, 12);
 });
 
 test('a first image', options, async () => {
