@@ -115,7 +115,7 @@ export async function startBenchStack(): Promise<BenchStack> {
     },
     readShares: createReadShares({ children, owner, redisUrl: TEST_REDIS_URL }),
     async stop() {
-      for (const child of [...children.values()].toReversed()) await child.kill();
+      for (const child of [...children.values()].toReversed()) await child.stop();
       await owner.end();
       await database.drop();
       await rm(storageDir, { recursive: true, force: true });

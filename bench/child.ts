@@ -18,10 +18,13 @@ export type Child = {
   kill(): Promise<void>;
 };
 
-/** Runs a file of this repository in a process of its own, with this environment and no other. It dies with the benchmark. */
+/**
+ * Runs a file of this repository in a process of its own, with this environment and no other. It dies with the benchmark.
+ * Flags of the benchmark's own Node hold for it, too: with `--cpu-prof` every process writes a profile.
+ */
 export function startChild(file: string, env: Record<string, string>, flags: string[] = []): Child {
   const path = fileURLToPath(new URL(`../${file}`, import.meta.url));
-  const child = spawn(process.execPath, [...flags, '--import', EXIT_WITH_PARENT, path], {
+  const child = spawn(process.execPath, [...process.execArgv, ...flags, '--import', EXIT_WITH_PARENT, path], {
     env: { PATH: process.env.PATH ?? '', TMPDIR: process.env.TMPDIR ?? '/tmp', ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
