@@ -1,20 +1,13 @@
+import { gatherCalls } from '../shared/gather-calls.ts';
 import type { NewGeneration, Submitted } from '../shared/generation.ts';
 import { RpcError } from '../shared/rpc.ts';
 import type { Store } from '../shared/store.ts';
-import type { TracePlace, Tracing } from '../shared/tracing.ts';
+import type { Tracing } from '../shared/tracing.ts';
 
-/** Requests that come within this time of the first share one call; at most so many. */
-const WINDOW_MS = 3;
+/** Of one call. */
 const MOST_ITEMS = 100;
 /** How long an unclear outcome is asked about again, with the same ids, before the caller is told. */
 const REPEAT_MS = 5_000;
-
-type Waiting = {
-  item: NewGeneration;
-  place: TracePlace | null;
-  resolve: (submitted: Submitted) => void;
-  reject: (error: unknown) => void;
-};
 
 /** Resolves to what the item came to, mostly its pending row. @throws RpcError: `unclear` when the row may be there or not, else it surely is not */
 export type Submit = (item: NewGeneration) => Promise<Submitted>;
@@ -30,48 +23,33 @@ export function createSubmit({
   store: Pick<Store, 'submitGenerations'>;
   tracing: Pick<Tracing, 'here' | 'onBehalfOf' | 'traceparent'>;
 }): Submit {
-  let waiting: Waiting[] = [];
-  let timer: NodeJS.Timeout | undefined;
-
-  const write = async (batch: Waiting[]): Promise<void> => {
-    const items = batch.map(({ item }) => item);
-    const places = batch.flatMap(({ place }) => place ?? []);
-    const submitted = await tracing.onBehalfOf(places, () =>
-      store.submitGenerations(items, { repeatForMs: REPEAT_MS }),
-    );
+  const write = async (items: NewGeneration[]): Promise<Submitted[]> => {
+    const submitted = await store.submitGenerations(items, { repeatForMs: REPEAT_MS });
     const byId = new Map(submitted.map((one) => [one.asked_id, one]));
-    for (const { item, resolve, reject } of batch) {
-      const one = byId.get(item.id);
-      if (one) resolve(one);
-      else reject(new Error(`submit_generations answered without ${item.id}`));
-    }
-  };
-
-  const writeOrRefuse = async (batch: Waiting[]): Promise<void> => {
-    try {
-      await write(batch);
-    } catch (error) {
-      if (batch.length > 1 && isRefusedItem(error))
-        await Promise.all(batch.map((one) => writeOrRefuse([one])));
-      else for (const { reject } of batch) reject(error);
-    }
-  };
-
-  const flush = () => {
-    clearTimeout(timer);
-    timer = undefined;
-    const batch = waiting;
-    waiting = [];
-    void writeOrRefuse(batch);
-  };
-
-  return (item) =>
-    new Promise((resolve, reject) => {
-      const traced = { ...item, traceparent: tracing.traceparent() };
-      waiting.push({ item: traced, place: tracing.here(), resolve, reject });
-      if (waiting.length >= MOST_ITEMS) flush();
-      else timer ??= setTimeout(flush, WINDOW_MS);
+    return items.map(({ id }) => {
+      const one = byId.get(id);
+      if (!one) throw new Error(`submit_generations answered without ${id}`);
+      return one;
     });
+  };
+
+  /** Settled, so that one item's refusal is not its neighbours'. */
+  const writeOrRefuse = async (items: NewGeneration[]): Promise<PromiseSettledResult<Submitted>[]> => {
+    try {
+      return (await write(items)).map((value) => ({ status: 'fulfilled', value }));
+    } catch (reason) {
+      if (items.length === 1 || !isRefusedItem(reason))
+        return items.map(() => ({ status: 'rejected', reason }));
+      return (await Promise.all(items.map((item) => writeOrRefuse([item])))).flat();
+    }
+  };
+
+  const gathered = gatherCalls({ call: writeOrRefuse, mostItems: MOST_ITEMS, tracing });
+  return async (item) => {
+    const result = await gathered({ ...item, traceparent: tracing.traceparent() });
+    if (result.status === 'rejected') throw result.reason;
+    return result.value;
+  };
 }
 
 /**
