@@ -1,16 +1,26 @@
 import { z } from 'zod';
 import {
+  type AttemptedGeneration,
+  attemptedGenerationSchema,
   type ClaimedGeneration,
   type CompletedImage,
   claimedGenerationSchema,
-  type Generation,
   type GenerationErrorBody,
-  generationSchema,
   STATUSES,
   type Usage,
 } from './generation.ts';
 import { one } from './one-row.ts';
 import type { CallOptions, Rpc } from './rpc.ts';
+
+/** By claim: the rows that came to what they should, and the others, which are to be asked about one by one. */
+const claimedTogetherSchema = z.object({
+  claimed: z.array(claimedGenerationSchema.extend({ claim_id: z.guid() })),
+  rest: z.array(z.guid()),
+});
+const completedTogetherSchema = z.object({
+  completed: z.array(attemptedGenerationSchema.pick({ timings: true }).extend({ claim_id: z.guid() })),
+  rest: z.array(z.guid()),
+});
 
 const endSchema = z.object({ status: z.enum(STATUSES), storage_path: z.string().nullable() });
 
@@ -34,13 +44,31 @@ export function createAttemptStore(rpc: Rpc) {
         ),
       ),
 
+    claimGenerations: async (claims: Claim[], workerId: string, options: CallOptions) =>
+      claimedTogetherSchema.parse(
+        await rpc(
+          'claim_generations',
+          { p_worker_id: workerId, p_claims: claims.map(({ id, claimId }) => ({ id, claim_id: claimId })) },
+          options,
+        ),
+      ),
+
+    completeGenerations: async (images: { claim: Claim; image: CompletedImage }[], options: CallOptions) =>
+      completedTogetherSchema.parse(
+        await rpc(
+          'complete_generations',
+          { p_images: images.map(({ claim, image }) => ({ id: claim.id, claim_id: claim.claimId, image })) },
+          options,
+        ),
+      ),
+
     completeGeneration: (
       claim: Claim,
       image: CompletedImage,
       options: CallOptions,
-    ): Promise<Generation | null> =>
+    ): Promise<AttemptedGeneration | null> =>
       one(
-        generationSchema,
+        attemptedGenerationSchema,
         rpc('complete_generation', { p_id: claim.id, p_claim_id: claim.claimId, p_image: image }, options),
       ),
 
@@ -52,9 +80,9 @@ export function createAttemptStore(rpc: Rpc) {
       error: GenerationErrorBody,
       report: CallReport,
       options: CallOptions,
-    ): Promise<Generation | null> =>
+    ): Promise<AttemptedGeneration | null> =>
       one(
-        generationSchema,
+        attemptedGenerationSchema,
         rpc('fail_generation', { ...claimArgs(claim), p_error: error, ...reportArgs(report) }, options),
       ),
 
@@ -62,9 +90,9 @@ export function createAttemptStore(rpc: Rpc) {
       claim: Claim,
       back: CallReport & { failure: boolean; delayMs: number; error?: GenerationErrorBody },
       options: CallOptions,
-    ): Promise<Generation | null> =>
+    ): Promise<AttemptedGeneration | null> =>
       one(
-        generationSchema,
+        attemptedGenerationSchema,
         rpc(
           'return_generation',
           {

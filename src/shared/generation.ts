@@ -115,17 +115,36 @@ export const submittedSchema = z.union([
 ]);
 export type Submitted = z.infer<typeof submittedSchema>;
 
-/** A claimed row: what its worker needs beside the row itself. */
-export const claimedGenerationSchema = generationSchema.extend({
-  model: z.string(),
-  deadline_at: z.string(),
-  folder: z.string(),
-  call_allowed: z.boolean(),
-  max_failures: z.int(),
-  max_billable_calls: z.int(),
-  traceparent: z.string().nullable(),
-});
+/** A claimed row: what its worker needs of it, and beside it. */
+export const claimedGenerationSchema = generationSchema
+  .pick({
+    id: true,
+    user_id: true,
+    lane_key: true,
+    full_prompt: true,
+    aspect_ratio: true,
+    resolution: true,
+    format: true,
+    reference_images: true,
+    attempt: true,
+    failures: true,
+    billable_calls: true,
+    error: true,
+  })
+  .extend({
+    model: z.string(),
+    deadline_at: z.string(),
+    folder: z.string(),
+    call_allowed: z.boolean(),
+    max_failures: z.int(),
+    max_billable_calls: z.int(),
+    traceparent: z.string().nullable(),
+  });
 export type ClaimedGeneration = z.infer<typeof claimedGenerationSchema>;
+
+/** A row after its attempt: what its worker tells of it. */
+export const attemptedGenerationSchema = generationSchema.pick({ status: true, timings: true });
+export type AttemptedGeneration = z.infer<typeof attemptedGenerationSchema>;
 
 /** What `submit_generations` makes a pending row of. */
 export type NewGeneration = {

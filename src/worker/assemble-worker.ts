@@ -7,6 +7,7 @@ import { createAttemptMetrics } from './attempt-metrics.ts';
 import { type Claims, createClaims } from './claims.ts';
 import type { WorkerConfig } from './config.ts';
 import type { FetchUrl } from './fetch-url.ts';
+import { gatherAttemptCalls } from './gathered-calls.ts';
 import { createGemini } from './gemini.ts';
 import { observeGemini } from './gemini-metrics.ts';
 import { createHeartbeat, type Heartbeat } from './heartbeat.ts';
@@ -66,8 +67,10 @@ export function assembleWorker(
   const hasRoom = () => claims.list().length < slots;
   const stuckAfterMs = config.STUCK_AFTER_MS;
   const stuckWatch = createStuckWatch({ ...connections, hasRoom, stuckAfterMs, onStuck, log });
+  const calls = gatherAttemptCalls({ ...connections, workerId: id, log });
   const report = createReportOutcome({
     ...connections,
+    ...calls,
     retryDelay: createRetryDelay({ baseMs: config.RETRY_BASE_MS, capMs: config.RETRY_CAP_MS }),
     leaving: leaving.signal,
     log,
@@ -80,6 +83,7 @@ export function assembleWorker(
   );
   const processGeneration = createProcessGeneration({
     ...connections,
+    ...calls,
     claims,
     workerId: id,
     makeImage: createMakeImage({

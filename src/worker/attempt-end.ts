@@ -1,4 +1,4 @@
-import type { ErrorCode, Generation } from '../shared/generation.ts';
+import type { AttemptedGeneration, ErrorCode } from '../shared/generation.ts';
 import type { ErrorClass } from './generation-error.ts';
 
 /**
@@ -22,14 +22,14 @@ export type AttemptEnd = {
   /** Why, where there was an error. */
   code?: ErrorCode;
   /** Milliseconds; of a row that succeeded. */
-  timings?: Generation['timings'];
+  timings?: AttemptedGeneration['timings'];
 };
 
 const LOST: AttemptEnd = { outcome: 'lost' };
 
 /** The end of an attempt whose row went back; null: it was no longer this attempt's. */
 export function returnedEnd(
-  back: Generation | null,
+  back: AttemptedGeneration | null,
   outcome: 'retried' | 'held' | 'waited' | 'handed_back',
   code?: ErrorCode,
 ): AttemptEnd {
@@ -37,11 +37,11 @@ export function returnedEnd(
   return { outcome: back.status === 'canceled' ? 'canceled' : outcome, ...(code && { code }) };
 }
 
-export function failedEnd(row: Generation | null, code: ErrorCode): AttemptEnd {
+export function failedEnd(row: AttemptedGeneration | null, code: ErrorCode): AttemptEnd {
   return row ? { outcome: 'failed', code } : LOST;
 }
 
-export function succeededEnd(row: Generation | null, adopted: boolean): AttemptEnd {
+export function succeededEnd(row: Pick<AttemptedGeneration, 'timings'> | null, adopted: boolean): AttemptEnd {
   return row ? { outcome: adopted ? 'adopted' : 'succeeded', timings: row.timings } : LOST;
 }
 

@@ -4,10 +4,10 @@ import type { Logger } from '../shared/logger.ts';
 import type { JobQueue } from '../shared/queue.ts';
 import type { Release } from '../shared/release.ts';
 import { RpcError } from '../shared/rpc.ts';
-import type { Store } from '../shared/store.ts';
 import type { Tracing } from '../shared/tracing.ts';
 import type { AttemptEnd } from './attempt-end.ts';
 import type { Claims, HeldClaim, StopReason } from './claims.ts';
+import type { GatheredCalls } from './gathered-calls.ts';
 import { GenerationError } from './generation-error.ts';
 import type { Heartbeat } from './heartbeat.ts';
 import type { MakeImage, Progress } from './make-image.ts';
@@ -19,7 +19,7 @@ import { traceAttempt } from './trace-attempt.ts';
  * whether there is something left to do, and whatever goes wrong here is put right by reconcile.
  */
 export function createProcessGeneration(deps: {
-  store: Pick<Store, 'claimGeneration'>;
+  claimGeneration: GatheredCalls['claimGeneration'];
   claims: Claims;
   workerId: string;
   makeImage: MakeImage;
@@ -57,7 +57,7 @@ export function createProcessGeneration(deps: {
       // Not cut short when the claim is stopped: what may have been claimed unseen could not be handed back.
       const options = { repeatForMs: deps.heartbeat.leaseMs() };
       const askedAt = Date.now();
-      const row = await deps.store.claimGeneration(claim, deps.workerId, options);
+      const row = await deps.claimGeneration(claim, options);
       if (!row) {
         log.debug({ image_id: imageId }, 'generation.not_claimed');
         return;

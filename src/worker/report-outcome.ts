@@ -1,5 +1,5 @@
 import type { Failpoint } from '../shared/failpoints.ts';
-import type { ClaimedGeneration, CompletedImage, Generation } from '../shared/generation.ts';
+import type { AttemptedGeneration, ClaimedGeneration, CompletedImage } from '../shared/generation.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { JobQueue } from '../shared/queue.ts';
 import type { CallOptions } from '../shared/rpc.ts';
@@ -7,6 +7,7 @@ import type { Storage } from '../shared/storage.ts';
 import type { Store } from '../shared/store.ts';
 import { type AttemptEnd, failedEnd, returnedEnd, returnOf, succeededEnd } from './attempt-end.ts';
 import type { HeldClaim, StopReason } from './claims.ts';
+import type { GatheredCalls } from './gathered-calls.ts';
 import type { GenerationError } from './generation-error.ts';
 import { holdsNoImage } from './late-object.ts';
 import type { Progress } from './make-image.ts';
@@ -23,6 +24,7 @@ const WAIT_MS = 5_000;
  */
 export function createReportOutcome(deps: {
   store: Store;
+  completeGeneration: GatheredCalls['completeGeneration'];
   storage: Storage;
   queue: Pick<JobQueue, 'announceChange'>;
   retryDelay: RetryDelay;
@@ -44,7 +46,7 @@ export function createReportOutcome(deps: {
     claim: HeldClaim,
     image: CompletedImage,
   ): Promise<AttemptEnd> => {
-    const done = await store.completeGeneration(claim, image, untilDeadline(row));
+    const done = await deps.completeGeneration(claim, image, untilDeadline(row));
     const end = succeededEnd(done, !image.billed);
     if (!done) {
       await dropLateObject(row, image.storage_path);
@@ -110,7 +112,7 @@ export function createReportOutcome(deps: {
     reason: StopReason,
     progress: Progress,
   ): Promise<AttemptEnd> => {
-    let back: Generation | null = null;
+    let back: AttemptedGeneration | null = null;
     if (reason !== 'lost') {
       const options = untilDeadline(row);
       back = await store.returnGeneration(

@@ -27,7 +27,7 @@ export function traceAttempt<T>(
   };
   const options = { kind: 'consumer', attributes, startedAt: askedAt } as const;
   return tracing.startTrace(row, `process ${QUEUE_NAME}`, options, () => {
-    const [name, claim] = describeRpc('claim_generation');
+    const [name, claim] = describeRpc('claim_generations');
     tracing.addPast(name, { ...claim, startedAt: askedAt, endedAt: Date.now() });
     return work();
   });

@@ -14,7 +14,9 @@ type Answer = { status: number; type: string; body: string; headers?: Record<str
 export const NEEDED_FUNCTIONS = [
   'beat_worker',
   'claim_generation',
+  'claim_generations',
   'complete_generation',
+  'complete_generations',
   'release_generations',
   'claim_storage_cleanup',
   'claim_webhook_deliveries',

@@ -22,7 +22,7 @@ function goAwayAt(fn: string, ms: number, supabase: FaultProxy): Promise<void> {
   return back.promise;
 }
 
-const POINTS = ['claim_generation', 'beat_worker', 'complete_generation'];
+const POINTS = ['claim_generations', 'beat_worker', 'complete_generations'];
 
 describe('a database that nobody reaches', { concurrency: 2 }, () => {
   const outages: [string, number][] = [

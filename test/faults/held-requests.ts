@@ -15,11 +15,9 @@ export function holdRequests(supabase: FaultProxy, { ids, of }: OfRows): HeldReq
   const goOn = Promise.withResolvers<void>();
   const held = new Set<string>();
   supabase.decide(async (request): Promise<Fate> => {
-    const id = ids.find((one) => (of === 'upload' ? isUploadOf(one) : isCompletionOf(one))(request));
-    if (id) {
-      held.add(id);
-      await goOn.promise;
-    }
+    const found = ids.filter((one) => (of === 'upload' ? isUploadOf(one) : isCompletionOf(one))(request));
+    for (const id of found) held.add(id);
+    if (found.length > 0) await goOn.promise;
     return 'pass';
   });
   return {
@@ -38,4 +36,4 @@ export const isUploadOf =
 export const isCompletionOf =
   (id: string) =>
   ({ path, body }: ProxiedRequest) =>
-    path.endsWith('/rpc/complete_generation') && body.includes(id);
+    /\/rpc\/complete_generations?$/.test(path) && body.includes(id);

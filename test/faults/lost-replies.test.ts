@@ -28,10 +28,11 @@ const REFUSED: Outcome = {
   calls: 1,
 };
 
+/** Also one for many: what is not settled there is asked for alone. */
 const isCallOf =
   (fn: string) =>
   ({ path }: ProxiedRequest) =>
-    path.endsWith(`/rpc/${fn}`);
+    path.endsWith(`/rpc/${fn}`) || path.endsWith(`/rpc/${fn}s`);
 
 async function assertOutcome(
   stack: FaultStack,

@@ -63,6 +63,16 @@ test(`transitions of all kinds against deletions of users and datasets are no de
       }
     },
     async () => {
+      const { jobs } = await generations.release();
+      const asked = jobs.map(({ id }) => ({ id, claim_id: randomUUID() })).reverse();
+      const { claimed } = await generations.claimTogether(worker, asked);
+      claims.push(...claimed.map(({ id, claim_id }) => ({ id, claimId: String(claim_id) })));
+    },
+    () => {
+      const some = claims.splice(0, 16).reverse();
+      return generations.completeTogether(some.map(({ id, claimId }) => ({ id, claim_id: claimId })));
+    },
+    async () => {
       for (const { id, claimId } of claims.splice(0, 8)) {
         const report = random.pick(['complete', 'fail', 'giveBack'] as const);
         await generations[report](id, claimId);

@@ -37,6 +37,27 @@ export function createGenerations(db: SqlDatabase) {
         p_image: JSON.stringify(newImage(id, image)),
       })
     )[0];
+  const claimTogether = async (workerId: string, claims: Held[], client: Caller = db.service) =>
+    (
+      await callFunction<{ claimed: ClaimedRow[]; rest: string[] }>(client, 'claim_generations', {
+        p_worker_id: workerId,
+        p_claims: JSON.stringify(claims),
+      })
+    )[0] ?? { claimed: [], rest: [] };
+  const completeTogether = async (
+    images: (Held & { image?: Record<string, unknown> })[],
+    client: Caller = db.service,
+  ) =>
+    (
+      await callFunction<{
+        completed: { claim_id: string; timings: Record<string, number> }[];
+        rest: string[];
+      }>(client, 'complete_generations', {
+        p_images: JSON.stringify(
+          images.map(({ image, ...held }) => ({ ...held, image: newImage(held.id, image) })),
+        ),
+      })
+    )[0] ?? { completed: [], rest: [] };
   const fail = async (id: string, claimId: string, report = {}, client: Caller = db.service) =>
     (
       await callFunction<Row>(client, 'fail_generation', {
@@ -72,7 +93,9 @@ export function createGenerations(db: SqlDatabase) {
     submit,
     release,
     claim,
+    claimTogether,
     complete,
+    completeTogether,
     fail,
     giveBack,
     beat,

@@ -75,11 +75,11 @@ describe('the trace of an image', () => {
     const chain: [string, CollectedSpan, number][] = [
       ['rpc submit_generations', request, KINDS.client],
       ['process generations', request, KINDS.consumer],
-      ['rpc claim_generation', attempt, KINDS.client],
+      ['rpc claim_generations', attempt, KINDS.client],
       ['storage download', attempt, KINDS.client],
       [`generate_content ${await modelOf(id)}`, attempt, KINDS.client],
       ['storage upload', attempt, KINDS.client],
-      ['rpc complete_generation', attempt, KINDS.client],
+      ['rpc complete_generations', attempt, KINDS.client],
     ];
     let before = 0n;
     for (const [name, parent, kind] of chain) {

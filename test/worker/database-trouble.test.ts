@@ -23,10 +23,11 @@ after(async () => {
   await supabase.close();
 });
 
+/** Also one for many: what is not settled there is asked for alone. */
 const calls =
   (fn: string) =>
   ({ path, body }: ProxiedRequest, id = '') =>
-    path.endsWith(`/rpc/${fn}`) && body.includes(id);
+    (path.endsWith(`/rpc/${fn}`) || path.endsWith(`/rpc/${fn}s`)) && body.includes(id);
 
 function assertOneImage(row: Row): void {
   assert.deepEqual(
@@ -48,6 +49,34 @@ for (const fn of ['claim_generation', 'complete_generation', 'beat_worker', 'rel
     });
   }
 }
+
+test('images that begin or end together share calls, and when these are refused none is the worse for it', async () => {
+  const shared = (fn: string, from: number) =>
+    supabase.requests.slice(from).filter(({ path }) => path.endsWith(`/rpc/${fn}`)).length;
+  const makeFour = async () => {
+    const from = supabase.requests.length;
+    const ids = await Promise.all(
+      Array.from({ length: 4 }, () => generations.submit('[[sim:fault=hold:ok]]')),
+    );
+    await Promise.all(ids.map((id) => stack.gemini.control.waitForCall(id)));
+    for (const id of ids) stack.gemini.control.release(id);
+    for (const id of ids) assertOneImage(await generations.waitForEnd(id));
+    return from;
+  };
+
+  const passed = await makeFour();
+  assert.equal(shared('complete_generation', passed) + shared('claim_generation', passed), 0);
+  assert.ok(shared('complete_generations', passed) < 4, 'each was completed by a call of its own');
+
+  supabase.decide(({ path }) =>
+    /_generations$/.test(path) && !path.endsWith('release_generations')
+      ? { status: 400, body: '{"code": "23514", "message": "refused"}' }
+      : 'pass',
+  );
+  const refused = await makeFour();
+  assert.equal(shared('claim_generation', refused), 4);
+  assert.equal(shared('complete_generation', refused), 4);
+});
 
 test('a failure whose report was lost after it was written counts once', async () => {
   const id = await generations.submit('[[sim:fault=hold:503*1]]');

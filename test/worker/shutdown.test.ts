@@ -100,7 +100,7 @@ test('a row whose claim is under way at the end is handed back too, at no cost',
   const arrived = Promise.withResolvers<void>();
   const goOn = Promise.withResolvers<void>();
   supabase.decide(async (request): Promise<Fate> => {
-    if (request.path.endsWith('/claim_generation')) {
+    if (request.path.endsWith('/claim_generations')) {
       arrived.resolve();
       await goOn.promise;
     }

@@ -47,7 +47,7 @@ function holdFirst(matches: (request: ProxiedRequest) => boolean) {
 }
 
 const isCompletionOf = (id: string) => (request: ProxiedRequest) =>
-  request.path.endsWith('/complete_generation') && request.body.includes(id);
+  /\/complete_generations?$/.test(request.path) && request.body.includes(id);
 const isUploadOf = (id: string) => (request: ProxiedRequest) =>
   request.method === 'POST' && request.path.includes(`/object/generated-images/anonymous/${id}/`);
 
