@@ -10,12 +10,12 @@ const SLOTS = 64;
 export const backlog: Scenario = {
   name: 'backlog',
   about:
-    'submits, releases and claims with 1,000,000 images of 10,000 callers waiting; floor: with none, or 1,000 of 10',
+    'submits, releases and claims with 1,000,000 images of 10,000 callers waiting; floor: with none, or 4,000 of 10',
   async run({ quick, repeats }, say) {
     const small = await startBenchStack();
     const large = await startBenchStack();
     try {
-      await seedWaiting(small, { count: 1_000, users: 10 });
+      await seedWaiting(small, { count: 4_000, users: 10 });
       await seedWaiting(large, { count: quick ? 20_000 : 1_000_000, users: quick ? 1_000 : 10_000 });
       say('backlog: written');
       const statements = { small: [] as Turn[], large: [] as Turn[] };
