@@ -1,6 +1,7 @@
 import type { Logger } from '../shared/logger.ts';
 import { RpcError } from '../shared/rpc.ts';
-import { type Storage, StorageError } from '../shared/storage.ts';
+import type { Storage } from '../shared/storage.ts';
+import { StorageError } from '../shared/storage-error.ts';
 import type { Store } from '../shared/store.ts';
 import { ApiError } from './api-error.ts';
 import type { InspectedFile } from './inspect-upload.ts';

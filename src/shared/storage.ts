@@ -2,6 +2,7 @@ import { createReadStream, ReadStream } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ImageMetadata, parseMetadata } from './image-metadata.ts';
 import { readAtMost } from './read-at-most.ts';
+import { StorageError, toStorageError } from './storage-error.ts';
 import type { SupabaseClient } from './supabase.ts';
 
 export const IMAGES_BUCKET = 'generated-images';
@@ -14,21 +15,6 @@ export const LISTED_AT_MOST = 100;
 
 /** A path never changes its bytes, so whoever has fetched one may keep it for a year. */
 const CACHE_CONTROL_S = '31536000';
-
-/**
- * Storage did not do it. `kind`: 'missing' (no such object or bucket), 'exists' (the key is taken), 'refused' (it will
- * never take this), 'too_large' (the object has more than was asked for), 'unavailable' (worth repeating; the call may
- * have been executed).
- */
-export class StorageError extends Error {
-  readonly kind: 'missing' | 'exists' | 'refused' | 'too_large' | 'unavailable';
-
-  constructor(kind: StorageError['kind'], message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'StorageError';
-    this.kind = kind;
-  }
-}
 
 /** A file on this machine that is to become an object. */
 export type LocalFile = { path: string; bytes: number; mimeType: string };
@@ -147,6 +133,14 @@ export function createStorage(client: SupabaseClient, publicUrl: string) {
     listObjects,
     removeObjects,
 
+    /** Another one each time that the object is written. Refuses paths as `download` does. */
+    async objectVersion(bucket: string, path: string, options: Options = {}): Promise<string> {
+      if (!isPlainPath(path)) throw new StorageError('refused', 'the path leads out of its bucket');
+      const { data, error } = await within(options, client.storage.from(bucket).info(path));
+      if (error) throw toStorageError(error);
+      return `${data.version} ${data.etag}`;
+    },
+
     /**
      * All of an object, and never more than `mostBytes` of a larger one. Refuses a path that would not stay inside its
      * bucket: storage-js puts it into the address as it is.
@@ -210,20 +204,4 @@ export function isPlainPath(path: string): boolean {
 function broken(cause: unknown): never {
   if (cause instanceof StorageError) throw cause;
   throw new StorageError('unavailable', cause instanceof Error ? cause.message : 'broken off', { cause });
-}
-
-/** Storage says nearly everything with HTTP 400 and the meant status in the body, so that is what counts. */
-function toStorageError(error: Error & { status?: unknown; statusCode?: unknown }): StorageError {
-  const kind = kindOfStatus(Number(error.statusCode)) ?? kindOfStatus(Number(error.status)) ?? 'unavailable';
-  return new StorageError(kind, error.message, { cause: error });
-}
-
-/** Key, rights, time and load: what an operator or a while can mend, so that no paid image is given up for it. */
-const MENDABLE = new Set([401, 403, 408, 429]);
-
-function kindOfStatus(status: number): StorageError['kind'] | null {
-  if (status === 404) return 'missing';
-  if (status === 409) return 'exists';
-  if (status >= 500 || MENDABLE.has(status)) return 'unavailable';
-  return status >= 400 ? 'refused' : null;
 }

@@ -46,6 +46,8 @@ export function traceStorage(storage: Storage, tracing: Tracing): Storage {
       call('upload', bucket, () => storage.uploadFile(bucket, path, file, options), { bytes: file.bytes }),
     listImages: (...args) => call('list', IMAGES_BUCKET, () => storage.listImages(...args)),
     describeImage: (...args) => call('describe', IMAGES_BUCKET, () => storage.describeImage(...args)),
+    objectVersion: (bucket, ...rest) =>
+      call('describe', bucket, () => storage.objectVersion(bucket, ...rest)),
     removeImages: (paths, options) =>
       call('remove', IMAGES_BUCKET, () => storage.removeImages(paths, options), { count: paths.length }),
     listObjects: (bucket, ...rest) => call('list', bucket, () => storage.listObjects(bucket, ...rest)),

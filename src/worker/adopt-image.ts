@@ -1,6 +1,7 @@
 import type { ClaimedGeneration, CompletedImage } from '../shared/generation.ts';
 import { imageMetadataSchema } from '../shared/image-metadata.ts';
-import { type Storage, StorageError } from '../shared/storage.ts';
+import type { Storage } from '../shared/storage.ts';
+import { StorageError } from '../shared/storage-error.ts';
 import { GenerationError } from './generation-error.ts';
 import { isThumbnail, thumbnailPathOf } from './thumbnail-path.ts';
 

@@ -13,6 +13,7 @@ import { observeGemini } from './gemini-metrics.ts';
 import { createHeartbeat, type Heartbeat } from './heartbeat.ts';
 import type { ImageFiles } from './image-files.ts';
 import { createJobWorker, type JobWorker } from './job-worker.ts';
+import { keepDownloads } from './kept-downloads.ts';
 import { createMakeImage } from './make-image.ts';
 import { createProcessGeneration } from './process-generation.ts';
 import { createReconcile, type Reconcile } from './reconcile.ts';
@@ -88,6 +89,7 @@ export function assembleWorker(
     workerId: id,
     makeImage: createMakeImage({
       ...connections,
+      references: keepDownloads(connections.storage),
       models,
       imageFiles,
       gemini: traceGemini(gemini, tracing),

@@ -31,6 +31,8 @@ export type Progress = { callStarted: boolean; uploadPath: string | null };
  */
 export function createMakeImage(deps: {
   storage: Storage;
+  /** Where the stored reference images come from. */
+  references: Pick<Storage, 'download'>;
   gemini: Gemini;
   imageFiles: Pick<ImageFiles, 'checkRoom'>;
   fetchUrl: FetchUrl;
@@ -113,7 +115,11 @@ export function createMakeImage(deps: {
       return {
         model,
         prompt: row.full_prompt,
-        references: await fetchReferenceImages(deps, row.reference_images, signal),
+        references: await fetchReferenceImages(
+          { ...deps, storage: deps.references },
+          row.reference_images,
+          signal,
+        ),
         aspectRatio: row.aspect_ratio,
         resolution: toResolution(row.resolution),
       };

@@ -1,5 +1,6 @@
 import type { ReferenceImage, StoredReference } from '../shared/generation.ts';
-import { type Storage, StorageError } from '../shared/storage.ts';
+import type { Storage } from '../shared/storage.ts';
+import { StorageError } from '../shared/storage-error.ts';
 import { type FetchUrl, UrlError } from './fetch-url.ts';
 import type { ReferenceBytes } from './gemini.ts';
 import { GenerationError } from './generation-error.ts';

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ImageMetadata } from '../shared/image-metadata.ts';
 import type { Logger } from '../shared/logger.ts';
-import { type Storage, StorageError } from '../shared/storage.ts';
+import type { Storage } from '../shared/storage.ts';
+import { StorageError } from '../shared/storage-error.ts';
 import { GenerationError } from './generation-error.ts';
 
 const FIRST_PAUSE_MS = 250;

@@ -1,6 +1,7 @@
 import type { CompletedImage } from '../shared/generation.ts';
 import type { Logger } from '../shared/logger.ts';
-import { IMAGES_BUCKET, type Storage, StorageError } from '../shared/storage.ts';
+import { IMAGES_BUCKET, type Storage } from '../shared/storage.ts';
+import { StorageError } from '../shared/storage-error.ts';
 import { createDrawThumbnail, type Drawable } from './draw-thumbnail.ts';
 import { thumbnailPathOf } from './thumbnail-path.ts';
 

@@ -9,7 +9,7 @@ function loseBeats({ supabase, leaseMs }: FaultStack): void {
   const from = performance.now();
   const lostForLong = Promise.withResolvers<void>();
   supabase.decide(async ({ path, at }) => {
-    if (path.endsWith('/rpc/claim_generations')) {
+    if (/\/rpc\/claim_generations?$/.test(path)) {
       await lostForLong.promise;
       supabase.passAll();
     }

@@ -5,7 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { createLogger } from '../../src/shared/logger.ts';
 import { createRpc } from '../../src/shared/rpc.ts';
-import { createStorage, StorageError } from '../../src/shared/storage.ts';
+import { createStorage } from '../../src/shared/storage.ts';
+import { StorageError } from '../../src/shared/storage-error.ts';
 import { createSupabase } from '../../src/shared/supabase.ts';
 
 /** A Supabase whose database answers and whose Storage takes every request and says nothing. */

@@ -1,5 +1,5 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
-import { StorageError } from '../storage.ts';
+import { StorageError } from '../storage-error.ts';
 
 /** How one try of an SQL function went. `unclear`: it may have been executed or not; `refused`: it was not. */
 export type RpcOutcome = 'ok' | 'unclear' | 'refused';

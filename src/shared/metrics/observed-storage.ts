@@ -10,6 +10,7 @@ const OPERATIONS = {
   listImages: 'list',
   listObjects: 'list',
   describeImage: 'describe',
+  objectVersion: 'describe',
   removeImages: 'remove',
   removeObjects: 'remove',
   download: 'download',
