@@ -4,6 +4,8 @@
 --
 -- Lanes and rows are always found by index. What the planner knows of them is often a minute old, and a plan that was
 -- made for ten lanes would read all of ten thousand; without seqscan its costs mean nothing, so nothing is compiled for them.
+-- Pages are in memory, or a lane's few rows would be looked for among all images in the order of their ids.
+-- pause_state is written out, for PostgreSQL plans a function of language sql anew at each call.
 alter table public.settings
   add column if not exists max_concurrency_per_caller integer check (max_concurrency_per_caller > 0);
 
@@ -25,7 +27,7 @@ alter table public.settings
 -- Locks lanes before rows and skips whatever is locked: it never waits, so it is part of no deadlock. release_rate is
 -- written by nobody else, and last.
 create or replace function public.release_generations() returns jsonb
-language plpgsql security invoker set search_path = '' set jit = off
+language plpgsql security invoker set search_path = '' set jit = off set random_page_cost = 0.1
   set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 as $$
 declare
@@ -78,7 +80,11 @@ begin
     from model m where m.name is not null
   ),
   open_model as materialized (
-    select m.name, p.pause from model m cross join lateral (select public.pause_state(m.name) as pause offset 0) p
+    select m.name, p.pause from model m cross join lateral (
+        select case when max(p.until) > now() then 'paused' when count(*) > 0 then 'probing' end as pause
+        from public.pauses p
+        where p.scope in ('operator', 'operator:model:' || m.name, 'project', 'model:' || m.name)
+      ) p
     where m.name is not null and coalesce(p.pause, '') <> 'paused'
   ),
   due as (
@@ -135,8 +141,13 @@ begin
   );
 
   with paused as materialized (
-    select m.model, public.pause_state(m.model) as pause
+    select m.model, p.pause
     from (select distinct x.model from jsonb_to_recordset(v_lanes) as x (model text) offset 0) m
+    cross join lateral (
+        select case when max(p.until) > now() then 'paused' when count(*) > 0 then 'probing' end as pause
+        from public.pauses p
+        where p.scope in ('operator', 'operator:model:' || m.model, 'project', 'model:' || m.model)
+      ) p
   ),
   -- Materialized, or it would be counted anew for each row that waits in it.
   lane as materialized (
@@ -207,30 +218,33 @@ begin
   into v_jobs
   from released r;
 
-  -- Of those that found no room the lanes know from now on.
-  with woken as (
-    update public.generated_images g set not_before = null
-    where g.id in (
-      select d.id from public.generated_images d
-      where d.id = any (v_due) and d.status = 'pending' and d.released_at is null and d.not_before <= now()
-      order by d.id
-      for update of d skip locked
+  -- What follows is seldom needed, and a statement that could write images opens all of their indexes.
+  if cardinality(v_due) > 0 or jsonb_array_length(v_jobs) < v_room then
+    -- Of those that found no room the lanes know from now on.
+    with woken as (
+      update public.generated_images g set not_before = null
+      where g.id in (
+        select d.id from public.generated_images d
+        where d.id = any (v_due) and d.status = 'pending' and d.released_at is null and d.not_before <= now()
+        order by d.id
+        for update of d skip locked
+      )
+      returning g.lane_key, g.model
     )
-    returning g.lane_key, g.model
-  )
-  update public.lanes l set waiting = l.waiting + w.n
-  from (select lane_key, model, count(*) as n from woken group by 1, 2) w
-  where l.lane_key = w.lane_key and l.model = w.model;
+    update public.lanes l set waiting = l.waiting + w.n
+    from (select lane_key, model, count(*) as n from woken group by 1, 2) w
+    where l.lane_key = w.lane_key and l.model = w.model;
 
-  -- A lane whose rows went with their user counts rows that are gone. Others may then have waited for less than nothing.
-  update public.lanes l set waiting = 0
-  from jsonb_to_recordset(v_lanes) as x (lane_key text, model text)
-  where l.lane_key = x.lane_key and l.model = x.model and l.waiting > 0 and not exists (
-    select from public.generated_images g
-    where g.lane_key = l.lane_key and g.model = l.model
-      and g.status = 'pending' and g.released_at is null and g.not_before is null
-  );
-  v_skipped := v_skipped or found;
+    -- A lane whose rows went with their user counts rows that are gone, and may have taken the place of another here.
+    update public.lanes l set waiting = 0
+    from jsonb_to_recordset(v_lanes) as x (lane_key text, model text)
+    where l.lane_key = x.lane_key and l.model = x.model and l.waiting > 0 and not exists (
+      select from public.generated_images g
+      where g.lane_key = l.lane_key and g.model = l.model
+        and g.status = 'pending' and g.released_at is null and g.not_before is null
+    );
+    v_skipped := v_skipped or found;
+  end if;
 
   return jsonb_build_object('contended', v_skipped and jsonb_array_length(v_jobs) < v_room, 'jobs', v_jobs)
     || case when v_rate is null then '{}'

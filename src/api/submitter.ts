@@ -6,6 +6,7 @@ import type { Tracing } from '../shared/tracing.ts';
 
 /** Of one call. */
 const MOST_ITEMS = 100;
+const PACE_MS = 5;
 /** How long an unclear outcome is asked about again, with the same ids, before the caller is told. */
 const REPEAT_MS = 5_000;
 
@@ -44,7 +45,7 @@ export function createSubmit({
     }
   };
 
-  const gathered = gatherCalls({ call: writeOrRefuse, mostItems: MOST_ITEMS, tracing });
+  const gathered = gatherCalls({ call: writeOrRefuse, mostItems: MOST_ITEMS, paceMs: PACE_MS, tracing });
   return async (item) => {
     const result = await gathered({ ...item, traceparent: tracing.traceparent() });
     if (result.status === 'rejected') throw result.reason;

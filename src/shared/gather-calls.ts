@@ -1,7 +1,7 @@
 import type { TracePlace, Tracing } from './tracing.ts';
 
-/** Of items that have to wait, since calls are under way: a call that hangs holds up the others for no longer. */
-const LONGEST_WAIT_MS = 10;
+/** Of items that wait for the call under way: one that hangs holds up the others for no longer. */
+const LONGEST_WAIT_MS = 20;
 
 type Waiting<Item, Answer> = {
   item: Item;
@@ -11,35 +11,44 @@ type Waiting<Item, Answer> = {
 };
 
 /**
- * Makes one call for items that come at about the same time: those of one turn of the event loop, and while calls are
- * under way those that come until one of them is over. So one that is alone does not wait, and the more come the fewer
- * calls there are for each.
+ * Makes one call for items that come at about the same time: those of one turn of the event loop, those that come while
+ * a call is under way, and those that come too soon after the one before. So one that is alone does not wait, and the
+ * more come the fewer calls there are for each.
  *
  * `call` answers in the order of the items; when it rejects, so do all of them.
  */
 export function gatherCalls<Item, Answer>({
   call,
   mostItems,
+  paceMs,
   tracing,
 }: {
   call: (items: Item[]) => Promise<Answer[]>;
   mostItems: number;
+  /** Calls start at least so far apart: each costs more than its items, so they are to be few when there is much to do. */
+  paceMs: number;
   tracing: Pick<Tracing, 'here' | 'onBehalfOf'>;
 }): (item: Item) => Promise<Answer> {
   let waiting: Waiting<Item, Answer>[] = [];
   let underWay = 0;
+  let startedAt = Number.NEGATIVE_INFINITY;
   let atOnce: NodeJS.Immediate | undefined;
   let later: NodeJS.Timeout | undefined;
 
-  const send = async (): Promise<void> => {
+  const unschedule = (): void => {
     clearImmediate(atOnce);
     clearTimeout(later);
     atOnce = undefined;
     later = undefined;
+  };
+
+  const send = async (): Promise<void> => {
+    unschedule();
     const gathered = waiting.slice(0, mostItems);
     waiting = waiting.slice(mostItems);
-    if (waiting.length > 0) schedule();
     underWay += 1;
+    startedAt = performance.now();
+    if (waiting.length > 0) schedule();
     try {
       const places = gathered.flatMap(({ place }) => place ?? []);
       const answers = await tracing.onBehalfOf(places, () => call(gathered.map(({ item }) => item)));
@@ -48,14 +57,18 @@ export function gatherCalls<Item, Answer>({
       for (const { reject } of gathered) reject(error);
     } finally {
       underWay -= 1;
+      unschedule();
       if (waiting.length > 0) schedule();
     }
   };
 
   function schedule(): void {
-    if (waiting.length >= mostItems) void send();
-    else if (underWay === 0) atOnce ??= setImmediate(send);
-    else later ??= setTimeout(send, LONGEST_WAIT_MS);
+    const isFull = waiting.length >= mostItems;
+    if (atOnce || (later && !isFull)) return;
+    clearTimeout(later);
+    const waitMs = underWay > 0 ? LONGEST_WAIT_MS : startedAt + paceMs - performance.now();
+    if (isFull || waitMs <= 0) atOnce = setImmediate(send);
+    else later = setTimeout(send, waitMs);
   }
 
   return (item) =>

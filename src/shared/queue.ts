@@ -53,7 +53,10 @@ export type JobQueue = {
  * nothing behind when it ends, since a kept job would swallow the same id later.
  */
 export function createJobQueue(options: { redisUrl: string; prefix: string; log: Logger }): JobQueue {
-  const connection = new Redis(options.redisUrl, PRODUCER);
+  const connection = new Redis(options.redisUrl, {
+    ...PRODUCER,
+    scripts: { announceChange: { lua: ANNOUNCE_SCRIPT, numberOfKeys: 1 } },
+  }) as Redis & { announceChange(...args: (string | number)[]): Promise<unknown> };
   logOutages(connection, options.log);
   const queue = new Queue(QUEUE_NAME, {
     connection,
@@ -79,7 +82,7 @@ export function createJobQueue(options: { redisUrl: string; prefix: string; log:
     }
     const key = changeStreamKey(options.prefix, audience);
     connection
-      .eval(ANNOUNCE_SCRIPT, 1, key, STREAM_LENGTH, STREAM_KEPT_MS, channel, name, audience)
+      .announceChange(key, STREAM_LENGTH, STREAM_KEPT_MS, channel, name, audience)
       .catch((error: unknown) => options.log.debug({ err: error, channel }, 'message.not_sent'));
   };
 

@@ -8,6 +8,9 @@ import { NO_TRACING, type TracePlace, type Tracing } from './tracing.ts';
 /** release_generations hands out this many rows a call at most; a full answer means that there may be more. */
 const FULL = 64;
 
+/** Rounds start at least so far apart: what is asked for meanwhile is one round's work, and costs little more. */
+const PACE_MS = 16;
+
 export type Release = {
   /** Asks for a release and returns at once. Requests that come while one is running share the next one. */
   request(): void;
@@ -56,6 +59,7 @@ export function createRelease(deps: {
   const run = async (): Promise<void> => {
     while (wanted) {
       wanted = false;
+      const startedAt = performance.now();
       const places = askers;
       askers = new Set();
       try {
@@ -63,6 +67,8 @@ export function createRelease(deps: {
       } catch (error) {
         deps.log.warn({ err: error }, 'release.failed');
       }
+      const early = startedAt + PACE_MS - performance.now();
+      if (wanted && early > 0) await delay(early);
     }
     running = null;
   };

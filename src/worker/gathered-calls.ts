@@ -7,6 +7,8 @@ import type { Store } from '../shared/store.ts';
 import type { Tracing } from '../shared/tracing.ts';
 
 const MOST_ITEMS = 64;
+/** Nothing to an image that takes seconds. */
+const PACE_MS = 16;
 
 export type GatheredCalls = {
   /** As Store's; `options` are those of a call for it alone. */
@@ -39,6 +41,7 @@ export function gatherAttemptCalls({
 }): GatheredCalls {
   const claimTogether = gatherCalls({
     mostItems: MOST_ITEMS,
+    paceMs: PACE_MS,
     tracing,
     call: async (asked: AskedClaim[]) => {
       const claims = asked.map(({ claim }) => claim);
@@ -50,6 +53,7 @@ export function gatherAttemptCalls({
   });
   const completeTogether = gatherCalls({
     mostItems: MOST_ITEMS,
+    paceMs: PACE_MS,
     tracing,
     call: async (images: MadeImage[]) => {
       const { completed } = await store.completeGenerations(images, { repeatForMs: 0 });

@@ -9,6 +9,8 @@ import { type LongString, sieveJson } from './sieve-json.ts';
 
 /** With less room than this no call is made: its image might be lost for it. */
 const LEAST_ROOM_BYTES = 128 * 1024 * 1024;
+/** So long what was found holds: at most a few images begin meanwhile. */
+const ROOM_KNOWN_MS = 100;
 const NO_ROOM = new Set(['ENOSPC', 'EDQUOT']);
 
 /** The images of one answer. */
@@ -38,9 +40,16 @@ export type ImageFiles = {
 export async function openImageFiles({ leastRoomBytes = LEAST_ROOM_BYTES } = {}): Promise<ImageFiles> {
   await sweepTempFolders('image');
   const folder = await makeTempFolder('image');
+  let look = statfs(folder);
+  look.catch(() => undefined);
+  let lookedAt = performance.now();
   return {
     async checkRoom() {
-      const { bavail, bsize } = await statfs(folder);
+      if (performance.now() - lookedAt > ROOM_KNOWN_MS) {
+        lookedAt = performance.now();
+        look = statfs(folder);
+      }
+      const { bavail, bsize } = await look;
       if (bavail * bsize < leastRoomBytes) throw noRoom({ errorClass: 'wait', billed: false });
     },
     open: () => openAnswerFiles(folder),
