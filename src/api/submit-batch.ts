@@ -13,6 +13,7 @@ import { createItemPlanner, pointerOfItem, pointerOfLine } from './plan-items.ts
 import { type Line, readLines } from './read-lines.ts';
 import { parseQuery, readBody, validationFailed } from './validation.ts';
 import type { CheckWebhookUrl } from './webhook-url.ts';
+import { createWriteAhead, type WriteAhead } from './write-ahead.ts';
 
 /** Rows of one call of the database. */
 const PAGE = 1_000;
@@ -59,7 +60,7 @@ export async function submitJson(deps: Deps, req: Request, caller: Caller): Prom
 }
 
 /**
- * A batch of a line for each item, written as it comes: what is in memory is a page, however long the file. With the first
+ * A batch of a line for each item, written as it comes: what is in memory is three pages, however long the file. With the first
  * mistake nothing more is written, but the rest is read, so that all mistakes are told.
  */
 export async function submitLines(deps: Deps, req: Request, caller: Caller): Promise<SubmittedBatch> {
@@ -79,7 +80,7 @@ export async function submitLines(deps: Deps, req: Request, caller: Caller): Pro
   let total = 0;
   let cost = 0;
 
-  const write: WriteImages = async (add) => {
+  const writePages = async (pages: WriteAhead<NewBatchImage[]>): Promise<void> => {
     let page: NewBatchImage[] = [];
     // Whoever stops reading must not end the connection, or the answer would not arrive.
     for await (const line of readLines(req.iterator({ destroyOnReturn: false }), limits)) {
@@ -91,13 +92,18 @@ export async function submitLines(deps: Deps, req: Request, caller: Caller): Pro
       if (isDryRun || planner.errors.length > 0) continue;
       page.push(item);
       if (page.length === PAGE) {
-        await add(page);
+        await pages.write(page);
         page = [];
       }
     }
     if (planner.errors.length > 0) throw validationFailed(planner.errors);
     if (total === 0) throw validationFailed([{ pointer: '', code: 'too_small', detail: 'has no items' }]);
-    if (page.length > 0) await add(page);
+    if (page.length > 0) await pages.write(page);
+    await pages.end();
+  };
+  const write: WriteImages = async (add) => {
+    const pages = createWriteAhead(add);
+    await writePages(pages).finally(pages.settle);
     return { total, hash: hash.digest('hex') };
   };
 

@@ -7,6 +7,7 @@ import type { Tracing } from '../shared/tracing.ts';
 /** Of one call. */
 const MOST_ITEMS = 100;
 const PACE_MS = 5;
+const MOST_AT_ONCE = 2;
 /** How long an unclear outcome is asked about again, with the same ids, before the caller is told. */
 const REPEAT_MS = 5_000;
 
@@ -45,7 +46,13 @@ export function createSubmit({
     }
   };
 
-  const gathered = gatherCalls({ call: writeOrRefuse, mostItems: MOST_ITEMS, paceMs: PACE_MS, tracing });
+  const gathered = gatherCalls({
+    call: writeOrRefuse,
+    mostItems: MOST_ITEMS,
+    paceMs: PACE_MS,
+    mostAtOnce: MOST_AT_ONCE,
+    tracing,
+  });
   return async (item) => {
     const result = await gathered({ ...item, traceparent: tracing.traceparent() });
     if (result.status === 'rejected') throw result.reason;

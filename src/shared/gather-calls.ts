@@ -11,9 +11,9 @@ type Waiting<Item, Answer> = {
 };
 
 /**
- * Makes one call for items that come at about the same time: those of one turn of the event loop, those that come while
- * a call is under way, and those that come too soon after the one before. So one that is alone does not wait, and the
- * more come the fewer calls there are for each.
+ * Makes one call for items that come at about the same time: those of one turn of the event loop, those that come too soon
+ * after the call before, and those that come while enough calls are under way. So one that is alone does not wait, and
+ * the more come the fewer calls there are for each.
  *
  * `call` answers in the order of the items; when it rejects, so do all of them.
  */
@@ -21,12 +21,15 @@ export function gatherCalls<Item, Answer>({
   call,
   mostItems,
   paceMs,
+  mostAtOnce,
   tracing,
 }: {
   call: (items: Item[]) => Promise<Answer[]>;
   mostItems: number;
   /** Calls start at least so far apart: each costs more than its items, so they are to be few when there is much to do. */
   paceMs: number;
+  /** With so many calls under way items wait until one of them is over, or for 20 ms. */
+  mostAtOnce: number;
   tracing: Pick<Tracing, 'here' | 'onBehalfOf'>;
 }): (item: Item) => Promise<Answer> {
   let waiting: Waiting<Item, Answer>[] = [];
@@ -66,7 +69,7 @@ export function gatherCalls<Item, Answer>({
     const isFull = waiting.length >= mostItems;
     if (atOnce || (later && !isFull)) return;
     clearTimeout(later);
-    const waitMs = underWay > 0 ? LONGEST_WAIT_MS : startedAt + paceMs - performance.now();
+    const waitMs = underWay >= mostAtOnce ? LONGEST_WAIT_MS : startedAt + paceMs - performance.now();
     if (isFull || waitMs <= 0) atOnce = setImmediate(send);
     else later = setTimeout(send, waitMs);
   }

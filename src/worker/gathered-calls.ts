@@ -42,6 +42,7 @@ export function gatherAttemptCalls({
   const claimTogether = gatherCalls({
     mostItems: MOST_ITEMS,
     paceMs: PACE_MS,
+    mostAtOnce: 1,
     tracing,
     call: async (asked: AskedClaim[]) => {
       const claims = asked.map(({ claim }) => claim);
@@ -54,6 +55,7 @@ export function gatherAttemptCalls({
   const completeTogether = gatherCalls({
     mostItems: MOST_ITEMS,
     paceMs: PACE_MS,
+    mostAtOnce: 1,
     tracing,
     call: async (images: MadeImage[]) => {
       const { completed } = await store.completeGenerations(images, { repeatForMs: 0 });

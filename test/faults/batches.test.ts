@@ -41,7 +41,8 @@ describe('a batch whose API is killed', { concurrency: 2 }, () => {
     await assert.rejects(broken, TypeError);
     assert.equal((await first.ended).signal, 'SIGKILL');
     const second = await clientOf(await stack.startApi(), token);
-    assert.equal(await countRows(stack, 'true'), 1_000);
+    // The last page may have been on its way.
+    assert.ok([1_000, 1_001].includes(Number(await countRows(stack, 'true'))));
     for await (const image of second.history()) assert.fail(`${image.id} shows`);
     for await (const batch of second.batches.list()) assert.fail(`${batch.id} shows`);
 
