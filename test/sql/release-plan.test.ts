@@ -44,7 +44,8 @@ test('a release from 50,000 waiting rows of 2,000 lanes reads a small part of th
 
   client.release();
   assert.equal(released, 36);
-  assertReadsAtMost(explained, 2_000);
+  // Each row is found, locked and changed; of no lane more are read than can go out.
+  assertReadsAtMost(explained, 36 * 4 + 100);
 });
 
 test('a release for one free slot reads next to nothing', async () => {
@@ -56,7 +57,7 @@ test('a release for one free slot reads next to nothing', async () => {
   const explained = await explainAll(client, () => generations.release(client));
 
   client.release();
-  assertReadsAtMost(explained, 500);
+  assertReadsAtMost(explained, 150);
 });
 
 test('a release with no room left does not look for rows at all', async () => {
