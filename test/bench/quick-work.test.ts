@@ -1,0 +1,4 @@
+import { test } from 'node:test';
+import { GROUPS, runQuick, TIMEOUT_MS } from './run-quick.ts';
+
+test('the benchmarks of work run', { timeout: TIMEOUT_MS }, ({ signal }) => runQuick(GROUPS.work, signal));
