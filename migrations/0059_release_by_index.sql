@@ -6,9 +6,6 @@
 -- made for ten lanes would read all of ten thousand; without seqscan its costs mean nothing, so nothing is compiled for them.
 -- Pages are in memory, or a lane's few rows would be looked for among all images in the order of their ids.
 -- pause_state is written out, for PostgreSQL plans a function of language sql anew at each call.
-alter table public.settings
-  add column if not exists max_concurrency_per_caller integer check (max_concurrency_per_caller > 0);
-
 -- release_generations: pending rows that wait -> pending rows that are out, to be put into Redis by the caller.
 --
 -- Answers {"contended": bool, "jobs": [{"id", "epoch"}]}. `contended`: another call is at it, or holds a lane that was
