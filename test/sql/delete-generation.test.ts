@@ -112,6 +112,7 @@ test('what attempts may store late is still looked for after an image of several
   assert.deepEqual(await planned(), [
     { path: `anonymous/${id}`, is_object: false, minutes: 60 },
     { path: `anonymous/${id}/1.png`, is_object: true, minutes: 0 },
+    { path: `anonymous/${id}/1.thumb.webp`, is_object: true, minutes: 0 },
   ]);
 });
 
@@ -164,7 +165,7 @@ test('only its user and an admin can delete or cancel an image', async () => {
   assert.equal((await remove(anonymous))?.id, anonymous);
 });
 
-test('a delete that meets a completion waits for it, and the object goes', async () => {
+test('a delete that meets a completion waits for it, and the objects go', async () => {
   const { id, claimId } = await generations.addProcessing();
 
   const row = (await race(
@@ -176,7 +177,7 @@ test('a delete that meets a completion waits for it, and the object goes', async
   assert.equal(row.status, 'succeeded');
   assert.deepEqual(
     (await planned()).map(({ path }) => path),
-    [`anonymous/${id}/1.png`],
+    [`anonymous/${id}/1.png`, `anonymous/${id}/1.thumb.webp`],
   );
 });
 
