@@ -163,8 +163,9 @@ test('a thumbnail that comes after its image was canceled goes in time', async (
   const id = uuidv7();
   const canceled = Promise.withResolvers<void>();
   supabase.decide(async (request): Promise<Fate> => {
-    if (isThumbnailOf(id, request)) await canceled.promise;
-    return 'pass';
+    if (!isThumbnailOf(id, request)) return 'pass';
+    await canceled.promise;
+    return 'cut';
   });
   await generations.submit(LARGE, { id });
   await generations.waitFor(async () => {
@@ -176,9 +177,12 @@ test('a thumbnail that comes after its image was canceled goes in time', async (
   canceled.resolve();
 
   assert.deepEqual([row.status, row.billable_calls, generations.calls(id)], ['canceled', 1, 1]);
-  await generations.waitFor(async () => {
-    assert.deepEqual(await generations.objects(id), ['1.thumb.webp']);
-  });
+  await generations.waitFor(async () => assert.deepEqual(await generations.objects(id), []));
+  // As one that was on its way when its worker gave it up.
+  const late = await stack.supabase.storage
+    .from('generated-images')
+    .upload(`anonymous/${id}/1.thumb.webp`, Buffer.from('late'), { contentType: 'image/webp' });
+  assert.equal(late.error, null);
   await stack.sql('update public.storage_cleanup set due_at = now() where image_id = $1', [id]);
   await generations.waitFor(async () => assert.deepEqual(await generations.objects(id), []));
 });
