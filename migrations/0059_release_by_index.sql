@@ -1,11 +1,12 @@
--- release_generations, as in 0052, but its work grows with what is out and with the room there is, not with the backlog:
--- each lane is looked at once instead of once for each of its rows, no more rows of a lane are read than can go out, and
--- lanes with rows out already are left alone while others fill the room.
+-- release_generations, as in 0030, but it keeps max_concurrency_per_caller, and its work grows with what is out and with the
+-- room there is, not with the backlog: each lane is looked at once instead of once for each of its rows, no more rows of a
+-- lane are read than can go out, and lanes with rows out already are left alone while others fill the room.
 --
 -- Lanes and rows are always found by index. What the planner knows of them is often a minute old, and a plan that was
 -- made for ten lanes would read all of ten thousand; without seqscan its costs mean nothing, so nothing is compiled for them.
 -- Pages are in memory, or a lane's few rows would be looked for among all images in the order of their ids.
 -- pause_state is written out, for PostgreSQL plans a function of language sql anew at each call.
+
 -- release_generations: pending rows that wait -> pending rows that are out, to be put into Redis by the caller.
 --
 -- Answers {"contended": bool, "jobs": [{"id", "epoch"}]}. `contended`: another call is at it, or holds a lane that was
