@@ -61,7 +61,7 @@ function svg(tag: string, attributes: Record<string, string | number>): SVGEleme
 }
 
 /** UTC days, both with. */
-export function daysBetween(from: string, to: string): string[] {
+function daysBetween(from: string, to: string): string[] {
   const days: string[] = [];
   for (let at = Date.parse(from); at <= Date.parse(to); at += 86_400_000) {
     days.push(new Date(at).toISOString().slice(0, 10));
