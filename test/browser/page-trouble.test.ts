@@ -141,6 +141,8 @@ describe('an API that is away', () => {
 
     await make(page).click();
 
+    // The stream of events may show the image before the form has an answer: that it has one is what ends the resending.
+    await page.getByText(/^In the queue: A buoy/).waitFor();
     await galleryOf(page)
       .getByRole('link', { name: /A buoy/ })
       .waitFor();
