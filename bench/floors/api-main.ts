@@ -24,7 +24,8 @@ const log = createLogger('api', 'info');
 const rows = new Map<string, Generation>();
 
 const app = createApp({
-  store: { getGeneration: async (id: string) => rows.get(id) ?? null } as unknown as Store,
+  store: {} as Store,
+  readImage: async (id) => rows.get(id) ?? null,
   submit: async (item) => {
     const row = pendingRow(item);
     // One is enough to be read again; all of them would be a memory benchmark.

@@ -50,6 +50,7 @@ import { createApplyWaitPreference } from './prefer.ts';
 import { answerNotFound, answerProblem } from './problem.ts';
 import { createQueueRoute } from './queue-route.ts';
 import type { ReadQueue } from './queue-snapshot.ts';
+import type { ReadImage } from './read-image.ts';
 import { createRegenerateRoute } from './regenerate-route.ts';
 import { createRequestLog } from './request-log.ts';
 import { createStoreFiles } from './store-files.ts';
@@ -83,6 +84,7 @@ export type AppDeps = {
   queue: JobQueue;
   changes: Changes;
   submit: Submit;
+  readImage: ReadImage;
   readQueue: ReadQueue;
   release: Release;
   batchSteps: BatchSteps;

@@ -11,6 +11,7 @@ import type { EventStreams } from './events/event-streams.ts';
 import { eventsQuery } from './events/events-schema.ts';
 import { mustBeThere } from './image-route.ts';
 import { answerMethodNotAllowed } from './problem.ts';
+import type { ReadImage } from './read-image.ts';
 import { parseQuery } from './validation.ts';
 
 const READ = { repeatForMs: 2_000 };
@@ -23,7 +24,8 @@ type Viewer = Pick<Caller, 'kind' | 'laneKey' | 'scope'>;
 
 /** `GET /ai/events`: what happens to the caller's images and batches, as it happens, as server-sent events. */
 export function createEventsRoute(deps: {
-  store: Pick<Store, 'getGeneration' | 'getBatch'>;
+  readImage: ReadImage;
+  store: Pick<Store, 'getBatch'>;
   identify: IdentifyCaller;
   eventLinks: EventLinks;
   eventPlaces: EventPlaces;
@@ -44,7 +46,7 @@ export function createEventsRoute(deps: {
 
   const findAudience = async (viewer: Viewer, query: Query): Promise<string> => {
     if (query.image_id) {
-      const row = mustBeThere(await deps.store.getGeneration(query.image_id, viewer.scope, READ));
+      const row = mustBeThere(await deps.readImage(query.image_id, viewer.scope, READ));
       // What the service before this one made has no lane; if it has no user either, nothing happens to it any more.
       return audienceOf(row) ?? `image:${row.id}`;
     }

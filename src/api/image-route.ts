@@ -13,6 +13,7 @@ import { readPathId } from './path-id.ts';
 import { type ApplyWaitPreference, goneSignal } from './prefer.ts';
 import { answerMethodNotAllowed } from './problem.ts';
 import type { ReadQueue } from './queue-snapshot.ts';
+import type { ReadImage } from './read-image.ts';
 import { IMAGES_PATH, isActive } from './record.ts';
 import { pollHintOf, sendNotModified, sendRecord } from './send-record.ts';
 import type { WaitForImage } from './wait-for-image.ts';
@@ -26,7 +27,8 @@ type ImageRequest = Request<{ id: string }>;
 
 /** One image: `GET`, `DELETE`, its file, its cancel. Each caller reaches their own; others are not found. */
 export function createImageRoute(deps: {
-  store: Pick<Store, 'getGeneration' | 'cancelGeneration' | 'deleteGeneration'>;
+  readImage: ReadImage;
+  store: Pick<Store, 'cancelGeneration' | 'deleteGeneration'>;
   storage: Pick<Storage, 'removeImages'>;
   release: Pick<Release, 'request'>;
   queue: Pick<JobQueue, 'announceCancel' | 'announceChange'>;
@@ -39,7 +41,7 @@ export function createImageRoute(deps: {
 }): Router {
   const read = async (req: ImageRequest) => {
     const caller = await deps.identify(req);
-    const row = await deps.store.getGeneration(readPathId(req, NO_SUCH_IMAGE), caller.scope, READ);
+    const row = await deps.readImage(readPathId(req, NO_SUCH_IMAGE), caller.scope, READ);
     return { caller, row: mustBeThere(row) };
   };
 
@@ -50,7 +52,7 @@ export function createImageRoute(deps: {
   const identifyChanger = async (req: ImageRequest): Promise<Caller> => {
     const caller = await deps.identify(req);
     if (caller.kind !== 'anonymous') return caller;
-    const row = await deps.store.getGeneration(readPathId(req, NO_SUCH_IMAGE), caller.scope, READ);
+    const row = await deps.readImage(readPathId(req, NO_SUCH_IMAGE), caller.scope, READ);
     if (!row || row.lane_key === caller.laneKey) return caller;
     throw new ApiError('forbidden', 'Only who asked for this image, or an admin, can stop or delete it.');
   };

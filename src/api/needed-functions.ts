@@ -2,7 +2,7 @@
 export const NEEDED_FUNCTIONS = [
   'submit_generations',
   'release_generations',
-  'get_generation',
+  'get_generations',
   'find_replayed_generation',
   'search_generations',
   'advance_batches',

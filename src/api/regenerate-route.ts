@@ -1,6 +1,5 @@
 import { type Request, type RequestHandler, type Response, Router } from 'express';
 import type { Generation } from '../shared/generation.ts';
-import type { Store } from '../shared/store.ts';
 import type { AnswerAccepted } from './answer-accepted.ts';
 import { unauthorized } from './api-error.ts';
 import type { IdentifyCaller } from './caller.ts';
@@ -13,6 +12,7 @@ import { readPathId } from './path-id.ts';
 import { type Content, contentOf, type PlanGeneration } from './plan-generation.ts';
 import type { PlanOrReplay } from './plan-or-replay.ts';
 import { answerMethodNotAllowed } from './problem.ts';
+import type { ReadImage } from './read-image.ts';
 import { IMAGES_PATH } from './record.ts';
 
 const READ = { repeatForMs: 2_000 };
@@ -22,7 +22,7 @@ const READ = { repeatForMs: 2_000 };
  * what is to be drawn stays the same, the prompt is the stored one to the letter, whatever became of presets and dataset.
  */
 export function createRegenerateRoute(deps: {
-  store: Pick<Store, 'getGeneration'>;
+  readImage: ReadImage;
   plan: PlanGeneration;
   planOrReplay: PlanOrReplay;
   estimate: EstimateGeneration;
@@ -37,7 +37,7 @@ export function createRegenerateRoute(deps: {
       throw unauthorized('This deployment makes images only for callers who sign in.');
     }
     const id = readPathId(req, 'There is no such image.');
-    const parent = mustBeThere(await deps.store.getGeneration(id, caller.scope, READ));
+    const parent = mustBeThere(await deps.readImage(id, caller.scope, READ));
     const idempotency = readIdempotencyKey(req, caller);
     const changes = isObject(req.body) ? req.body : {};
     const body = isObject(req.body) ? { ...requestOf(parent, changes), ...changes } : req.body;

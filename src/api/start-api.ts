@@ -27,6 +27,7 @@ import { openPromptRedis } from './prompt-redis.ts';
 import { createReadQueue } from './queue-snapshot.ts';
 import { createRateLimit } from './rate-limit.ts';
 import { createRateLimitMetrics } from './rate-limit-metrics.ts';
+import { createReadImage } from './read-image.ts';
 import { createSubmit } from './submitter.ts';
 import { createUploadSlots } from './upload-slots.ts';
 import { createVerifyToken } from './verify-token.ts';
@@ -95,6 +96,7 @@ export async function startApi(
       failpoint('api.after_insert', item.full_prompt);
       return submitted;
     },
+    readImage: createReadImage(connections),
     readQueue,
     release: {
       ...release,

@@ -1,8 +1,8 @@
 import type { Generation } from '../shared/generation.ts';
 import { RpcError } from '../shared/rpc.ts';
-import type { Store } from '../shared/store.ts';
 import type { Caller } from './caller.ts';
 import type { Changes } from './changes.ts';
+import type { ReadImage } from './read-image.ts';
 
 /** A message that was lost costs no more than this. */
 const LOOK_AGAIN_MS = 2_000;
@@ -18,7 +18,7 @@ export type WaitForImage = (
 
 /** `leaving`: aborts when the process is to leave; then nobody is kept waiting. */
 export function createWaitForImage(deps: {
-  store: Pick<Store, 'getGeneration'>;
+  readImage: ReadImage;
   changes: Pick<Changes, 'watch'>;
   leaving: AbortSignal;
 }): WaitForImage {
@@ -28,7 +28,7 @@ export function createWaitForImage(deps: {
     const watch = deps.changes.watch(row.id);
     const readAgain = async (known: Generation): Promise<Generation | null> => {
       try {
-        return await deps.store.getGeneration(row.id, caller.scope, { repeatForMs: 0 });
+        return await deps.readImage(row.id, caller.scope, { repeatForMs: 0 });
       } catch (error) {
         if (error instanceof RpcError && error.unclear) return known;
         throw error;

@@ -52,8 +52,16 @@ export function createGenerationStore(rpc: Rpc) {
     submitGenerations: async (items: NewGeneration[], options: CallOptions): Promise<Submitted[]> =>
       z.array(submittedSchema).parse(await rpc('submit_generations', { p_items: items }, options)),
 
-    getGeneration: (id: string, caller: CallerScope, options: CallOptions): Promise<Generation | null> =>
-      one(generationSchema, rpc('get_generation', { p_id: id, ...scopeArgs(caller) }, options)),
+    /** In the order of `asks`; null for one that its caller does not have. */
+    getGenerations: async (
+      asks: { id: string; scope: CallerScope }[],
+      options: CallOptions,
+    ): Promise<(Generation | null)[]> => {
+      const items = asks.map(({ id, scope: { userId, admin = false } }) => ({ id, user_id: userId, admin }));
+      return z
+        .array(generationSchema.nullable())
+        .parse(await rpc('get_generations', { p_asks: items }, options));
+    },
 
     /** What an Idempotency-Key has made of the same request; null when it has made nothing, or of another. */
     findReplayedGeneration: (

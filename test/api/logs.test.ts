@@ -72,12 +72,12 @@ describe('the log', () => {
 
   it('tells the cause of a 500, which the answer does not', async () => {
     const { url, line } = await startLogged();
-    proxy.decide('get_generation', () => refusal('XX000', ''));
+    proxy.decide('get_generations', () => refusal('XX000', ''));
 
     const { body } = await createApiClient(url).read(UNKNOWN_ID);
 
     const told = await line('request.failed', (one) => one.req.id === body.request_id);
-    assert.match(told.err.message, /get_generation: XX000/);
+    assert.match(told.err.message, /get_generations: XX000/);
     assert.match(told.err.stack, /rpc\.ts/);
   });
 

@@ -85,7 +85,7 @@ describe('the process', { concurrency: true }, () => {
     const proxy = await startRpcProxy(stack.supabaseUrl);
     proxies.push(proxy);
     const arrived = Promise.withResolvers<void>();
-    proxy.decide('get_generation', () => {
+    proxy.decide('get_generations', () => {
       arrived.resolve();
       return new Promise(() => undefined);
     });

@@ -155,3 +155,28 @@ test('times come with microseconds, as cursors need them', async () => {
 
   assert.equal(row?.created_at, '2026-01-02T03:04:05.123456+00:00');
 });
+
+test('several are read together, each for who asks, in the order in which they were asked for', async () => {
+  const [user, other] = [await db.createUser(), await db.createUser()];
+  const [own, nobodys] = [await generations.addPending({ user_id: user }), await generations.addPending()];
+  const asks = [
+    { id: nobodys, user_id: null, admin: false },
+    { id: own, user_id: other, admin: false },
+    { id: own, user_id: user, admin: false },
+    { id: own, user_id: null, admin: true },
+    { id: randomUUID(), user_id: null, admin: true },
+    { id: own, user_id: null, admin: false },
+  ];
+
+  const [found] = await callFunction<(Row | null)[]>(db.service, 'get_generations', {
+    p_asks: JSON.stringify(asks),
+  });
+  const [none] = await callFunction<(Row | null)[]>(db.service, 'get_generations', { p_asks: '[]' });
+
+  assert.deepEqual(
+    found?.map((row) => row?.id ?? null),
+    [nobodys, null, own, own, null, null],
+  );
+  assert.deepEqual(found?.[2], await get(own, user));
+  assert.deepEqual(none, []);
+});

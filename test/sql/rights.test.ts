@@ -105,6 +105,7 @@ for (const role of OUTSIDE) {
       'release_generations()',
       'expire_generations()',
       `get_generation(gen_random_uuid(), null)`,
+      `get_generations('[]')`,
     ])
       codes.set(call, await errorCode(asRole(db, role, `select public.${call}`)));
 
