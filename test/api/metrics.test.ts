@@ -149,15 +149,17 @@ describe('a scrape', () => {
     assert.ok(Number(metrics.value('darkroom_rpc_duration_seconds_count', { outcome: 'unclear' })) > 0);
   });
 
-  it('that comes with many others asks the database once', async () => {
+  it('that comes with many others asks the database once a second', async () => {
     const { scrape } = await start();
+    const from = performance.now();
 
     const scrapes = await Promise.all(Array.from({ length: 20 }, scrape));
 
+    const seconds = Math.floor((performance.now() - from) / 1_000);
     const asked = scrapes.map(({ value }) =>
-      value('darkroom_rpc_duration_seconds_count', { function: 'get_queue_gauges' }),
+      Number(value('darkroom_rpc_duration_seconds_count', { function: 'get_queue_gauges' })),
     );
-    assert.deepEqual(asked, Array(20).fill(1));
+    assert.ok(Math.min(...asked) === 1 && Math.max(...asked) <= 1 + seconds, `${asked} in ${seconds} s`);
   });
 
   it('needs the token where one is set, and the right one', async () => {
