@@ -1,5 +1,5 @@
 import type { Batch } from '../shared/batch-store.ts';
-import { durationOf, type QueueSnapshot } from '../shared/queue-place.ts';
+import { placeOf, type QueueSnapshot } from '../shared/queue-place.ts';
 import type { BatchRecord } from './batch-schemas.ts';
 import type { LinkEvents } from './events/event-links.ts';
 import { IMAGES_PATH, toRfc3339 } from './record.ts';
@@ -40,11 +40,16 @@ function statusOf(batch: Batch): BatchRecord['status'] {
   return batch.counts.pending === batch.total ? 'pending' : 'processing';
 }
 
-/** As if the slots made nothing but this batch: what others ask for meanwhile is not known. */
-function etaSeconds(batch: Batch, queue: QueueSnapshot | null): number | null {
-  const left = batch.counts.pending + batch.counts.processing;
-  if (!queue || queue.slots === 0 || left === 0 || batch.canceled_at !== null) return null;
-  const seconds = durationOf(batch.next ?? {}, queue);
-  const slots = Math.min(queue.slots, queue.slots_per_caller ?? queue.slots);
-  return seconds === null ? null : Math.max(1, Math.ceil(Math.ceil(left / slots) * seconds));
+/** That of its last image: those of its caller that wait in front of it, and others' turns, come first. */
+function etaSeconds({ next, counts, canceled_at }: Batch, queue: QueueSnapshot | null): number | null {
+  if (!queue || !next || canceled_at !== null) return null;
+  const waiting = counts.pending - next.released;
+  const last = {
+    ...next,
+    status: 'pending',
+    lane_place: waiting > 0 ? next.ahead + waiting : null,
+    released_place: waiting > 0 ? null : Math.max(1, Math.min(queue.released, counts.pending)),
+    started_at: null,
+  } as const;
+  return placeOf(last, queue, new Date()).eta_seconds;
 }

@@ -1,4 +1,5 @@
 import type { NewGeneration } from '../shared/generation.ts';
+import { queueWarnings } from '../shared/queue-hold.ts';
 import { placeOfNext } from '../shared/queue-place.ts';
 import type { Store } from '../shared/store.ts';
 import type { ReadQueue } from './queue-snapshot.ts';
@@ -18,7 +19,12 @@ export function createEstimateGeneration(deps: {
       deps.store.countLaneWaiting(item.lane_key, READ),
       deps.readQueue(),
     ]);
-    const estimated_cost_usd = item.estimated_cost_usd;
-    return { dry_run: true, estimated_cost_usd, ...placeOfNext(waiting, item, queue, new Date()) };
+    const now = new Date();
+    return {
+      dry_run: true,
+      estimated_cost_usd: item.estimated_cost_usd,
+      ...placeOfNext(waiting, item, queue, now),
+      warnings: queue ? queueWarnings(item.model, queue, now) : [],
+    };
   };
 }

@@ -4,6 +4,8 @@ import { openText } from './open-text.ts';
 
 const WARNING_CODES = [
   'no_worker_online',
+  'queue_paused',
+  'queue_held',
   'unusual_finish',
   'model_substituted',
   'aspect_ratio_differs',
@@ -130,6 +132,7 @@ export const generationEstimate = z
     estimated_cost_usd: usd,
     queue_position: count.nullable(),
     eta_seconds: count.nullable(),
+    warnings: z.array(warning).meta({ description: 'What would keep it waiting.' }),
   })
   .meta({ id: 'GenerationEstimate' });
 export type GenerationEstimate = z.infer<typeof generationEstimate>;

@@ -1,4 +1,5 @@
 import type { Generation, Warning } from '../shared/generation.ts';
+import { queueWarnings } from '../shared/queue-hold.ts';
 import { placeOf, type QueueSnapshot } from '../shared/queue-place.ts';
 import type { LinkEvents } from './events/event-links.ts';
 import type { ImageRecord } from './record-schema.ts';
@@ -48,7 +49,7 @@ export function toRecord(
     ...placeOf(row, queue, now),
     attempt: row.attempt,
     error: toRecordError(row),
-    warnings: [...row.warnings, ...queueWarnings(row, queue)],
+    warnings: [...row.warnings, ...waitWarnings(row, queue, now)],
     estimated_cost_usd: row.estimated_cost_usd,
     cost_usd: row.cost_usd ?? (endedForNothing(row) ? 0 : null),
     usage: row.usage,
@@ -73,10 +74,10 @@ function thumbnailUrl({ image_url, thumbnail_path }: Generation): string | null 
   return image_url.replace(/[^/]*$/, thumbnail_path.slice(thumbnail_path.lastIndexOf('/') + 1));
 }
 
-/** With no worker alive there is no ETA, and the caller should know why. */
-function queueWarnings(row: Generation, queue: QueueSnapshot | null): Warning[] {
-  if (!isActive(row) || queue?.slots !== 0) return [];
-  return [{ code: 'no_worker_online', message: 'No worker is running; the image waits until one is.' }];
+/** What is under way waits for nothing but its worker. */
+function waitWarnings(row: Generation, queue: QueueSnapshot | null, now: Date): Warning[] {
+  if (!isActive(row) || !queue) return [];
+  return queueWarnings(row.model, row.status === 'pending' ? queue : { ...queue, pauses: [] }, now);
 }
 
 /** Only an end has an error; what a row keeps of a failed attempt before that is for its worker. */

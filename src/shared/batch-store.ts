@@ -28,8 +28,10 @@ export const batchSchema = z.object({
   canceled_at: z.string().nullable(),
   ended_at: z.string().nullable(),
   counts: countsSchema,
-  /** The kind of an image that is still to be made. */
-  next: z.object({ model: z.string(), resolution: z.string().nullable() }).nullable(),
+  /** The kind of an image that has not ended, and where the batch stands: `migrations/0069`. */
+  next: z
+    .object({ model: z.string(), resolution: z.string().nullable(), released: z.int(), ahead: z.int() })
+    .nullable(),
 });
 export type Batch = z.infer<typeof batchSchema>;
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { pausesSchema } from './admin-store.ts';
 import type { Generation } from './generation.ts';
+import { holdOf } from './queue-hold.ts';
 
 /** What get_queue_snapshot answers; `lanes` are pairs of (rows waiting, number of lanes with so many). */
 export const queueSnapshotSchema = z.object({
@@ -62,7 +63,10 @@ function positionOf(row: Placed, queue: QueueSnapshot): number | null {
   return Math.max(fair, lanePlace) + queue.released;
 }
 
-/** Seconds until the image is ready, by how long its kind took lately; null while no worker lives or none was made. */
+/**
+ * Seconds until the image is ready, by how long its kind took lately; null while no worker lives, none was made, or nobody
+ * knows how long a pause lasts.
+ */
 function etaSeconds(row: Placed, position: number | null, queue: QueueSnapshot, now: Date): number | null {
   const seconds = durationOf(row, queue);
   if (seconds === null || queue.slots === 0) return null;
@@ -71,10 +75,12 @@ function etaSeconds(row: Placed, position: number | null, queue: QueueSnapshot, 
     return Math.max(1, Math.ceil(seconds - elapsed));
   }
   if (row.status !== 'pending' || position === null) return null;
+  const hold = holdOf(row.model, queue.pauses, now);
+  if (hold?.seconds === null) return null;
   // Those in work are half done on average; after them the slots take the others in rounds.
   const before = position - 1 + queue.processing / 2;
   const rounds = Math.max(0, before / queue.slots - 0.5, ownRounds(row, queue));
-  return Math.max(1, Math.ceil(seconds + rounds * seconds));
+  return Math.max(1, Math.ceil((hold?.seconds ?? 0) + seconds + rounds * seconds));
 }
 
 /** How often a caller's slots have to become free first, where there is a limit of them: they are all in use then. */
@@ -83,7 +89,7 @@ function ownRounds({ lane_place: lanePlace }: Placed, { slots_per_caller: most }
 }
 
 /** How many seconds an image of that kind, or else of that model, takes; null while none was made. */
-export function durationOf(
+function durationOf(
   kind: { model?: string | null | undefined; resolution?: string | null | undefined },
   queue: QueueSnapshot,
 ): number | null {

@@ -2,14 +2,21 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, it } from 'node:test';
 import { startTestStack, type TestStack } from '../support/test-stack.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 let stack: TestStack;
 let apiUrl: string;
 before(async () => {
   stack = await startTestStack({ leaseSeconds: 600 });
-  // Nothing is released, so that everybody keeps standing where they are.
-  await stack.sql("select public.hold_calls('operator', 3600, 'test')");
   apiUrl = (await stack.startApi()).url;
+  // The only place that there is is taken for good, so that everybody keeps standing where they are.
+  await stack.sql('update public.settings set max_concurrency = 1');
+  await stack.sql(`
+    insert into public.generated_images
+      (prompt, full_prompt, model, lane_key, status, claim_id, worker_id, released_at, started_at, completed_at,
+        deadline_at, root_id)
+    values ('p', 'p', 'other', 'other', 'processing', gen_random_uuid(), gen_random_uuid(), now(), now(), null,
+      now() + interval '1 day', gen_random_uuid())`);
 });
 after(() => stack.stop());
 
@@ -120,4 +127,82 @@ it('tells when to ask again: after a quarter of the wait, 30 seconds at most, al
   assert.deepEqual([known.status, known.hint], [304, near.hint]);
   assert.ok(far.eta > 122, `${far.eta} s`);
   assert.equal(far.hint, 30);
+});
+
+it('promises no time while an operator has paused the queue, and says why', async () => {
+  const { token } = await stack.createUser();
+  const id = await submit(token);
+  await addWorker();
+  const dryRun = async () => {
+    const { url } = await stack.startApi();
+    const body = JSON.stringify({ prompt: 'A lighthouse', dry_run: true });
+    const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` };
+    for (;;) {
+      const answer = await fetch(`${url}/ai/generate`, { method: 'POST', headers, body });
+      const estimate = (await answer.json()) as Placed;
+      if (estimate.queue_position !== null) return estimate;
+    }
+  };
+  const told = async () => {
+    const [record] = await readPlaces(token, [id]);
+    return [record, await dryRun()].map((one) => ({
+      eta: one?.eta_seconds ?? null,
+      warnings: one?.warnings.map(({ code }) => code),
+    }));
+  };
+
+  await stack.sql('select public.pause_generations(null, null, null)');
+  const paused = await told();
+  await stack.sql("select public.pause_generations('some-other-model', null, null)");
+  await stack.sql('select public.resume_generations(null, false)');
+  const ofAnother = await told();
+  await stack.sql("select public.hold_calls('project', 3600, 'quota')");
+  const held = await told();
+  await stack.sql('delete from public.pauses');
+
+  const none = { eta: null, warnings: ['queue_paused'] };
+  assert.deepEqual(paused, [none, none]);
+  for (const { eta, warnings } of ofAnother) {
+    assert.ok(eta !== null && eta < 3_000, `${eta} s`);
+    assert.deepEqual(warnings, []);
+  }
+  for (const { eta, warnings } of held) {
+    assert.ok(eta !== null && eta > 3_500, `${eta} s`);
+    assert.deepEqual(warnings, ['queue_held']);
+  }
+});
+
+it("a batch is ready when its last image is: after what its caller has in front of it, and others' turns", async () => {
+  await stack.sql("delete from public.generated_images where status = 'pending'");
+  await stack.sql('delete from public.lanes');
+  const [caller, other] = [await stack.createUser(), await stack.createUser()];
+  const submitBatch = async (token: string, count: number): Promise<string> => {
+    const answer = await fetch(`${apiUrl}/ai/batches`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+      body: JSON.stringify({ items: Array.from({ length: count }, () => ({ prompt: 'A lighthouse' })) }),
+    });
+    return ((await answer.json()) as { id: string }).id;
+  };
+  const [first, second] = [await submitBatch(caller.token, 30), await submitBatch(caller.token, 10)];
+  await submitBatch(other.token, 5);
+  await waitFor('all to stand in their lanes', async () => {
+    const [row] = await stack.sql(
+      "select count(*)::int as n from public.generated_images where not_before = 'infinity'",
+    );
+    return row?.n === 0;
+  });
+  await addWorker();
+  const { url } = await stack.startApi();
+
+  const etaOf = async (id: string): Promise<number | null> => {
+    const answer = await fetch(`${url}/ai/batches/${id}`, {
+      headers: { authorization: `Bearer ${caller.token}` },
+    });
+    return ((await answer.json()) as { eta_seconds: number | null }).eta_seconds;
+  };
+  await waitFor('the queue to be known', async () => (await etaOf(first)) !== null);
+
+  // Ten seconds each, one at a time: 30 and 5 of the other's; then all 45.
+  assert.deepEqual([await etaOf(first), await etaOf(second)], [350, 450]);
 });

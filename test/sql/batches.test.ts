@@ -169,3 +169,42 @@ test('what a process that died had not admitted is named, and ends as one', asyn
   await batches.advance();
   assert.equal((await batches.get(id))?.ended_at, ended.ended_at);
 });
+
+test("a batch knows how many of its caller's images go out before it, and how many of its own are on their way", async () => {
+  const item = { lane_key: 'somebody' };
+  await generations.addPending(item);
+  const first = await batches.make(3, { lane_key: 'somebody', item });
+  const second = await batches.make(2, { lane_key: 'somebody', item });
+  await batches.admitAll(first.id);
+  await batches.admitAll(second.id);
+  await generations.addPending(item);
+  await generations.addPending();
+
+  const before = [await batches.get(first.id), await batches.get(second.id)].map((batch) => batch?.next);
+  await db.sql(
+    `update public.generated_images set status = 'canceled', completed_at = now() where id = any ($1)`,
+    [second.ids],
+  );
+  await db.sql(`update public.generated_images set released_at = now() where id = $1`, [first.ids[0]]);
+  const after = [await batches.get(first.id), await batches.get(second.id)].map((batch) => batch?.next);
+
+  assert.partialDeepStrictEqual(before, [
+    { ahead: 1, released: 0 },
+    { ahead: 4, released: 0 },
+  ]);
+  assert.partialDeepStrictEqual(after, [{ ahead: 1, released: 1 }, null]);
+});
+
+test('in front of a batch no more than a thousand images are counted, then all that wait in its lane', async () => {
+  const items = Array.from({ length: 1_010 }, () => newItem({ lane_key: 'long' }));
+  await generations.submit(items);
+  const { id } = await batches.make(2, { lane_key: 'long', item: { lane_key: 'long' } });
+  await batches.admitAll(id);
+
+  const exact = (await batches.get(id))?.next?.ahead;
+  await db.sql('delete from public.generated_images where id = any ($1)', [
+    items.slice(0, 10).map((one) => one.id),
+  ]);
+
+  assert.deepEqual([exact, (await batches.get(id))?.next?.ahead], [1_010, 1_000]);
+});

@@ -12,6 +12,7 @@ export type Batch = {
   ended_at: string | null;
   canceled_at: string | null;
   counts: Counts;
+  next: { model: string; released: number; ahead: number } | null;
 };
 
 /** The SQL functions of batches, with the arguments that most tests do not care about filled in. */
