@@ -15,21 +15,30 @@ function assertReadsAtMost(explained: Explained, images: number): void {
   assert.ok(!explained.sequentialScans.includes('generated_images'));
 }
 
-// 50,000 waiting rows of 2,000 lanes and two models, as submit_generations leaves them.
-before(async () => {
+/** So many waiting rows of so many lanes and two models, as submit_generations leaves them. */
+async function seedWaiting(database: typeof db, rows: number, lanes: number): Promise<void> {
   // Triggers would take most of the time.
-  await db.sql(`
+  await database.sql(`
     set session_replication_role = replica;
     insert into public.generated_images (
       id, prompt, full_prompt, status, completed_at, deadline_at, lane_key, model, root_id
     )
-    select lpad(to_hex(n), 32, '0')::uuid, 'a', 'a', 'pending', null, now() + interval '1 hour', 'lane-' || n % 2000,
-      case when n % 4000 < 2000 then 'model-a' else 'model-b' end, lpad(to_hex(n), 32, '0')::uuid
-    from generate_series(1, 50000) n;
+    select lpad(to_hex(n), 32, '0')::uuid, 'a', 'a', 'pending', null, now() + interval '1 hour', 'lane-' || n % ${lanes},
+      case when n % ${lanes * 2} < ${lanes} then 'model-a' else 'model-b' end, lpad(to_hex(n), 32, '0')::uuid
+    from generate_series(1, ${rows}) n;
     reset session_replication_role`);
-  await db.sql(`
+  await database.sql(`
     insert into public.lanes (lane_key, model, waiting)
     select lane_key, model, count(*) from public.generated_images group by 1, 2`);
+}
+
+const cancelReleased = (database = db) =>
+  database.sql(
+    `update public.generated_images set status = 'canceled', completed_at = now() where released_at is not null`,
+  );
+
+before(async () => {
+  await seedWaiting(db, 50_000, 2_000);
   await db.sql('analyze');
   await generations.addWorker({ concurrency: 32 });
 });
@@ -46,6 +55,65 @@ test('a release from 50,000 waiting rows of 2,000 lanes reads a small part of th
   assert.equal(released, 36);
   // Each row is found, locked and changed; of no lane more are read than can go out.
   assertReadsAtMost(explained, 36 * 4 + 100);
+  // Of each model twice as many as there is room for: each is found, locked, and looked at with its twin of the other model.
+  assert.ok(
+    explained.rowsRead('lanes') <= 2 * 72 * 4 + 100,
+    `${explained.rowsRead('lanes')} lanes were read`,
+  );
+});
+
+test('a release plans nothing that the connection has planned before', async () => {
+  const client = await db.connect({ asOwner: true });
+  let planned = 0;
+  const count = ({ message }: { message?: string | undefined }) => {
+    if (message === 'PLANNER STATISTICS') planned += 1;
+  };
+  // PostgreSQL compares plans for one call with those for any from the sixth call on.
+  for (let call = 0; call < 7; call += 1) {
+    await cancelReleased();
+    await generations.release(client);
+  }
+  await cancelReleased();
+  client.on('notice', count);
+  await client.query('set client_min_messages = log; set log_planner_stats = on');
+  planned = 0;
+
+  const { jobs } = await generations.release(client);
+
+  await client.query('reset log_planner_stats; reset client_min_messages');
+  client.off('notice', count);
+  client.release();
+  assert.equal(jobs.length, 36);
+  // That of the call itself, which is another statement.
+  assert.equal(planned, 1);
+});
+
+test('a release that was planned when there was nothing yet reads no more', async (t) => {
+  const fresh = await openSqlDatabase();
+  t.after(() => fresh.close());
+  const others = createGenerations(fresh);
+  await others.addWorker({ concurrency: 32 });
+  const client = await fresh.connect({ asOwner: true });
+  const statement = 'select public.release_generations() as answer';
+  for (let call = 0; call < 7; call += 1) await client.query(statement);
+  await seedWaiting(fresh, 20_000, 2_000);
+
+  const first = await explainAll(client, () => client.query(statement));
+  // Then all that may go out is of lanes with rows out, among many others that wait.
+  await fresh.sql(
+    `insert into public.pauses (scope, until) values ('model:model-b', now() + interval '1 hour')`,
+  );
+  await fresh.sql(`update public.lanes set waiting = 0 where model = 'model-a' and lane_key not in
+    (select lane_key from public.generated_images where released_at is not null)`);
+  await fresh.sql(`update public.generated_images set status = 'canceled', completed_at = now()
+    where id = (select id from public.generated_images where released_at is not null order by id desc limit 1)`);
+  const second = await explainAll(client, () => client.query(statement));
+
+  client.release();
+  for (const explained of [first, second]) {
+    assertReadsAtMost(explained, 1_000);
+    assert.ok(explained.rowsRead('lanes') <= 1_000, `${explained.rowsRead('lanes')} lanes were read`);
+  }
 });
 
 test('a release for one free slot reads next to nothing', async () => {
@@ -72,9 +140,7 @@ test('a release with no room left does not look for rows at all', async () => {
 });
 
 test('a paused model with 25,000 waiting rows costs the release of the other nothing', async () => {
-  await db.sql(
-    `update public.generated_images set status = 'canceled', completed_at = now() where released_at is not null`,
-  );
+  await cancelReleased();
   await db.sql(
     `insert into public.pauses (scope, until) values ('model:model-a', now() + interval '1 hour')`,
   );
@@ -87,9 +153,7 @@ test('a paused model with 25,000 waiting rows costs the release of the other not
 });
 
 test('under limits a release reads no more', async () => {
-  await db.sql(
-    `update public.generated_images set status = 'canceled', completed_at = now() where released_at is not null`,
-  );
+  await cancelReleased();
   await db.sql('update public.settings set max_concurrency = 30, max_starts_per_minute = 60000');
   const client = await db.connect({ asOwner: true });
   let released = 0;
@@ -107,9 +171,7 @@ test('under limits a release reads no more', async () => {
 test('a release that the rate holds back does not look for rows at all', async () => {
   await db.sql('update public.settings set max_starts_per_minute = 1');
   await db.sql('update public.release_rate set starts_left = 0, counted_at = now()');
-  await db.sql(
-    `update public.generated_images set status = 'canceled', completed_at = now() where released_at is not null`,
-  );
+  await cancelReleased();
   const client = await db.connect({ asOwner: true });
 
   const explained = await explainAll(client, () => generations.release(client));
