@@ -73,8 +73,8 @@ function readPeak(pid: number): number {
   return Number(kib) * 1_024;
 }
 
-/** The longest since the scrape before. */
+/** The longest since the scrape before. A kept connection may be closed just as it is used again, when the worker is slow. */
 async function readStallMs(url: string): Promise<number> {
-  const text = await (await fetch(`${url}/metrics`)).text();
+  const text = await (await fetch(`${url}/metrics`, { headers: { connection: 'close' } })).text();
   return Number(/^nodejs_eventloop_lag_max_seconds ([0-9.e+-]+)$/m.exec(text)?.[1] ?? 0) * 1_000;
 }
