@@ -1,5 +1,6 @@
-import { type Logger, pino } from 'pino';
+import { type Logger, type LoggerOptions, pino } from 'pino';
 import { z } from 'zod';
+import { openLogLines } from './log-lines.ts';
 
 export type { Logger } from 'pino';
 
@@ -12,7 +13,7 @@ export const LOG_LEVEL = z
  * a second line of defence; prompts, keys, tokens and image bytes are never handed to the logger at all.
  */
 export function createLogger(name: string, level: z.output<typeof LOG_LEVEL>): Logger {
-  return pino({
+  const options: LoggerOptions = {
     name,
     level,
     timestamp: pino.stdTimeFunctions.isoTime,
@@ -21,5 +22,6 @@ export function createLogger(name: string, level: z.output<typeof LOG_LEVEL>): L
       paths: ['req.headers.authorization', 'req.headers.cookie', '*.authorization', '*.apikey'],
       remove: true,
     },
-  });
+  };
+  return pino(options, openLogLines());
 }
