@@ -22,9 +22,12 @@ const completedTogetherSchema = z.object({
   rest: z.array(z.guid()),
 });
 
+const bothTogetherSchema = z.object({ completed: completedTogetherSchema, claimed: claimedTogetherSchema });
+
 const endSchema = z.object({ status: z.enum(STATUSES), storage_path: z.string().nullable() });
 
 export type Claim = { id: string; claimId: string };
+export type MadeImage = { claim: Claim; image: CompletedImage };
 export type CallReport = { billed: boolean; usage?: Usage | null; costUsd?: number | null };
 
 /** What a worker asks and reports about the image that it is at; `store.ts` says how. */
@@ -46,18 +49,22 @@ export function createAttemptStore(rpc: Rpc) {
 
     claimGenerations: async (claims: Claim[], workerId: string, options: CallOptions) =>
       claimedTogetherSchema.parse(
-        await rpc(
-          'claim_generations',
-          { p_worker_id: workerId, p_claims: claims.map(({ id, claimId }) => ({ id, claim_id: claimId })) },
-          options,
-        ),
+        await rpc('claim_generations', { p_worker_id: workerId, ...claimsArg(claims) }, options),
       ),
 
-    completeGenerations: async (images: { claim: Claim; image: CompletedImage }[], options: CallOptions) =>
-      completedTogetherSchema.parse(
+    completeGenerations: async (images: MadeImage[], options: CallOptions) =>
+      completedTogetherSchema.parse(await rpc('complete_generations', imagesArg(images), options)),
+
+    completeAndClaimGenerations: async (
+      images: MadeImage[],
+      claims: Claim[],
+      workerId: string,
+      options: CallOptions,
+    ) =>
+      bothTogetherSchema.parse(
         await rpc(
-          'complete_generations',
-          { p_images: images.map(({ claim, image }) => ({ id: claim.id, claim_id: claim.claimId, image })) },
+          'complete_and_claim_generations',
+          { p_worker_id: workerId, ...imagesArg(images), ...claimsArg(claims) },
           options,
         ),
       ),
@@ -118,6 +125,14 @@ export function createAttemptStore(rpc: Rpc) {
 }
 
 const claimArgs = ({ id, claimId }: Claim) => ({ p_id: id, p_claim_id: claimId });
+
+const claimsArg = (claims: Claim[]) => ({
+  p_claims: claims.map(({ id, claimId }) => ({ id, claim_id: claimId })),
+});
+
+const imagesArg = (images: MadeImage[]) => ({
+  p_images: images.map(({ claim, image }) => ({ id: claim.id, claim_id: claim.claimId, image })),
+});
 
 const reportArgs = ({ billed, usage, costUsd }: CallReport) => ({
   p_billed: billed,

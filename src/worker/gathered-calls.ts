@@ -1,4 +1,4 @@
-import type { Claim } from '../shared/attempt-store.ts';
+import type { Claim, MadeImage } from '../shared/attempt-store.ts';
 import { gatherCalls } from '../shared/gather-calls.ts';
 import type { AttemptedGeneration, ClaimedGeneration, CompletedImage } from '../shared/generation.ts';
 import type { Logger } from '../shared/logger.ts';
@@ -8,7 +8,7 @@ import type { Tracing } from '../shared/tracing.ts';
 
 const MOST_ITEMS = 64;
 /** Nothing to an image that takes seconds. */
-const PACE_MS = 16;
+const PACE_MS = 8;
 
 export type GatheredCalls = {
   /** As Store's; `options` are those of a call for it alone. */
@@ -21,7 +21,7 @@ export type GatheredCalls = {
 };
 
 type AskedClaim = { claim: Claim; options: CallOptions };
-type MadeImage = { claim: Claim; image: CompletedImage };
+type Asked = AskedClaim | MadeImage;
 
 /**
  * Claims and completions of jobs that begin or end at about the same time share one call, which is tried once. Whatever
@@ -34,52 +34,79 @@ export function gatherAttemptCalls({
   tracing,
   log,
 }: {
-  store: Pick<Store, 'claimGeneration' | 'claimGenerations' | 'completeGeneration' | 'completeGenerations'>;
+  store: Pick<
+    Store,
+    | 'claimGeneration'
+    | 'claimGenerations'
+    | 'completeGeneration'
+    | 'completeGenerations'
+    | 'completeAndClaimGenerations'
+  >;
   workerId: string;
   tracing: Pick<Tracing, 'here' | 'onBehalfOf'>;
   log: Logger;
 }): GatheredCalls {
-  const claimTogether = gatherCalls({
+  const claimAll = async (asked: AskedClaim[]) =>
+    (await store.claimGenerations(asked.map(claimOf), workerId, triedOnce(asked))).claimed;
+
+  const completeAll = async (images: MadeImage[]) =>
+    (await store.completeGenerations(images, triedOnce([]))).completed;
+
+  const doBoth = async (images: MadeImage[], asked: AskedClaim[]) => {
+    const options = triedOnce(asked);
+    const both = await store.completeAndClaimGenerations(images, asked.map(claimOf), workerId, options);
+    return { completed: both.completed.completed, claimed: both.claimed.claimed };
+  };
+
+  /** The rows that a call settles. */
+  const settle = async (images: MadeImage[], asked: AskedClaim[]) => {
+    if (images.length === 0) return { completed: [], claimed: await claimAll(asked) };
+    if (asked.length === 0) return { completed: await completeAll(images), claimed: [] };
+    return doBoth(images, asked);
+  };
+
+  const settleTogether = gatherCalls({
     mostItems: MOST_ITEMS,
     paceMs: PACE_MS,
     mostAtOnce: 1,
     tracing,
-    call: async (asked: AskedClaim[]) => {
-      const claims = asked.map(({ claim }) => claim);
-      // Of the time that a claim may take, so much that there is some left for asking alone.
-      const timeoutMs = Math.min(...asked.map(({ options }) => options.repeatForMs)) / 3;
-      const { claimed } = await store.claimGenerations(claims, workerId, { repeatForMs: 0, timeoutMs });
-      return claims.map(({ claimId }) => claimed.find((row) => row.claim_id === claimId) ?? null);
-    },
-  });
-  const completeTogether = gatherCalls({
-    mostItems: MOST_ITEMS,
-    paceMs: PACE_MS,
-    mostAtOnce: 1,
-    tracing,
-    call: async (images: MadeImage[]) => {
-      const { completed } = await store.completeGenerations(images, { repeatForMs: 0 });
-      return images.map(({ claim }) => completed.find((row) => row.claim_id === claim.claimId) ?? null);
+    call: async (asked: Asked[]) => {
+      const { completed, claimed } = await settle(
+        asked.filter((one) => 'image' in one),
+        asked.filter((one) => 'options' in one),
+      );
+      return asked.map(({ claim: { claimId } }) => ({
+        completed: completed.find((row) => row.claim_id === claimId) ?? null,
+        claimed: claimed.find((row) => row.claim_id === claimId) ?? null,
+      }));
     },
   });
 
   /** Refused for a neighbour, unreadable for one, or not heard of: the call for one finds out. */
-  const leaveOpen = (error: unknown): null => {
+  const leaveOpen = (error: unknown) => {
     if (!(error instanceof RpcError)) log.error({ err: error }, 'gathered_call.failed');
-    return null;
+    return { completed: null, claimed: null };
   };
 
   return {
     async claimGeneration(claim, options) {
       const from = performance.now();
-      const row = await claimTogether({ claim, options }).catch(leaveOpen);
-      if (row) return row;
+      const { claimed } = await settleTogether({ claim, options }).catch(leaveOpen);
+      if (claimed) return claimed;
       const repeatForMs = Math.max(0, options.repeatForMs - (performance.now() - from));
       return store.claimGeneration(claim, workerId, { ...options, repeatForMs });
     },
     async completeGeneration(claim, image, options) {
-      const row = await completeTogether({ claim, image }).catch(leaveOpen);
-      return row ?? store.completeGeneration(claim, image, options);
+      const { completed } = await settleTogether({ claim, image }).catch(leaveOpen);
+      return completed ?? store.completeGeneration(claim, image, options);
     },
   };
+}
+
+const claimOf = ({ claim }: AskedClaim): Claim => claim;
+
+/** Of the time that a claim may take, so much that there is some left for asking alone. */
+function triedOnce(asked: AskedClaim[]): CallOptions {
+  if (asked.length === 0) return { repeatForMs: 0 };
+  return { repeatForMs: 0, timeoutMs: Math.min(...asked.map(({ options }) => options.repeatForMs)) / 3 };
 }

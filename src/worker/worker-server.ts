@@ -17,6 +17,7 @@ export const NEEDED_FUNCTIONS = [
   'claim_generations',
   'complete_generation',
   'complete_generations',
+  'complete_and_claim_generations',
   'release_generations',
   'claim_storage_cleanup',
   'claim_webhook_deliveries',

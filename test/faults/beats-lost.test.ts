@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { asksTo } from '../support/fault-proxy.ts';
 import type { FaultStack } from './fault-stack.ts';
 import { startFaultStack } from './fault-stack.ts';
 import { assertInvariants } from './invariants.ts';
@@ -8,8 +9,9 @@ import { assertInvariants } from './invariants.ts';
 function loseBeats({ supabase, leaseMs }: FaultStack): void {
   const from = performance.now();
   const lostForLong = Promise.withResolvers<void>();
-  supabase.decide(async ({ path, at }) => {
-    if (/\/rpc\/claim_generations?$/.test(path)) {
+  supabase.decide(async (request) => {
+    const { path, at } = request;
+    if (asksTo('claim')(request)) {
       await lostForLong.promise;
       supabase.passAll();
     }

@@ -1,16 +1,23 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { FaultProxy } from '../support/fault-proxy.ts';
+import { asksTo, type FaultProxy, type ProxiedRequest } from '../support/fault-proxy.ts';
 import { type FaultStack, startFaultStack } from './fault-stack.ts';
 import { assertInvariants } from './invariants.ts';
 
-/** From the first request to `fn` on, that one included, nobody reaches the database for so long. */
-function goAwayAt(fn: string, ms: number, supabase: FaultProxy): Promise<void> {
+const POINTS = {
+  'a claim': asksTo('claim'),
+  'a beat': ({ path }: ProxiedRequest) => path.endsWith('/rpc/beat_worker'),
+  'a completion': asksTo('complete'),
+};
+type Point = keyof typeof POINTS;
+
+/** From the first such request on, that one included, nobody reaches the database for so long. */
+function goAwayAt(point: Point, ms: number, supabase: FaultProxy): Promise<void> {
   const back = Promise.withResolvers<void>();
   let away = false;
-  supabase.decide(({ path }) => {
-    if (!away && path.endsWith(`/rpc/${fn}`)) {
+  supabase.decide((request) => {
+    if (!away && POINTS[point](request)) {
       away = true;
       delay(ms).then(() => {
         supabase.passAll();
@@ -22,8 +29,6 @@ function goAwayAt(fn: string, ms: number, supabase: FaultProxy): Promise<void> {
   return back.promise;
 }
 
-const POINTS = ['claim_generations', 'beat_worker', 'complete_generations'];
-
 describe('a database that nobody reaches', { concurrency: 2 }, () => {
   const outages: [string, number][] = [
     ['a second', 1_000],
@@ -33,15 +38,15 @@ describe('a database that nobody reaches', { concurrency: 2 }, () => {
     it(`for ${howLong}, from a claim, a beat or a completion on, lets nobody rob a living worker`, async (t) => {
       const stack = await startFaultStack(t, { proxied: true });
       await Promise.all([stack.startApi(), stack.startWorker(), stack.startWorker()]);
-      for (const point of POINTS) await assertOneCallEach(stack, point, ms);
+      for (const point of Object.keys(POINTS) as Point[]) await assertOneCallEach(stack, point, ms);
       await assertInvariants(stack);
     });
   }
 });
 
 /** Three images are in their calls when the outage begins, or get into it otherwise; a fourth is sent meanwhile. */
-async function assertOneCallEach(stack: FaultStack, point: string, ms: number): Promise<void> {
-  const held = point === 'beat_worker';
+async function assertOneCallEach(stack: FaultStack, point: Point, ms: number): Promise<void> {
+  const held = point === 'a beat';
   const back = held ? null : goAwayAt(point, ms, stack.supabase);
   const images = await stack.submitMany(3, held ? '[[sim:fault=hold:ok]]' : '');
   if (held) await Promise.all(images.map(({ key }) => stack.gemini.waitForCall(key)));

@@ -1,4 +1,4 @@
-import type { Fate, FaultProxy, ProxiedRequest } from '../support/fault-proxy.ts';
+import { asksTo, type Fate, type FaultProxy, type ProxiedRequest } from '../support/fault-proxy.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 export type HeldRequests = {
@@ -33,7 +33,5 @@ export const isUploadOf =
   ({ method, path }: ProxiedRequest) =>
     method === 'POST' && path.includes('/storage/v1/object/generated-images/') && path.includes(`/${id}/`);
 
-export const isCompletionOf =
-  (id: string) =>
-  ({ path, body }: ProxiedRequest) =>
-    /\/rpc\/complete_generations?$/.test(path) && body.includes(id);
+export const isCompletionOf = (id: string) => (request: ProxiedRequest) =>
+  asksTo('complete')(request) && request.body.includes(id);

@@ -73,6 +73,13 @@ test(`transitions of all kinds against deletions of users and datasets are no de
       return generations.completeTogether(some.map(({ id, claimId }) => ({ id, claim_id: claimId })));
     },
     async () => {
+      const { jobs } = await generations.release();
+      const done = claims.splice(0, 16).map(({ id, claimId }) => ({ id, claim_id: claimId }));
+      const asked = jobs.map(({ id }) => ({ id, claim_id: randomUUID() })).reverse();
+      const both = await generations.completeAndClaim(worker, done.reverse(), asked);
+      for (const { id, claim_id } of both.claimed.claimed) claims.push({ id, claimId: String(claim_id) });
+    },
+    async () => {
       for (const { id, claimId } of claims.splice(0, 8)) {
         const report = random.pick(['complete', 'fail', 'giveBack'] as const);
         await generations[report](id, claimId);

@@ -98,3 +98,14 @@ export function firstTimes(
   let left = times;
   return (request) => (matches(request) && left-- > 0 ? fate : 'pass');
 }
+
+const WAYS = {
+  claim: /\/rpc\/(complete_and_)?claim_generations?$/,
+  complete: /\/rpc\/complete_(and_claim_)?generations?$/,
+};
+
+/** Whether it claims, or completes, alone or together with others; what is in its body tells for whom. */
+export const asksTo =
+  (what: keyof typeof WAYS) =>
+  ({ path }: Pick<ProxiedRequest, 'path'>): boolean =>
+    WAYS[what].test(path);

@@ -13,7 +13,13 @@ import {
   type Row,
 } from './sql-rows.ts';
 
+type MadeHeld = Held & { image?: Record<string, unknown> };
+type Claimed = { claimed: ClaimedRow[]; rest: string[] };
+type Completed = { completed: { claim_id: string; timings: Record<string, number> }[]; rest: string[] };
 type Caller = Pick<pg.ClientBase, 'query'> | Pick<pg.Pool, 'query'>;
+
+const imagesJson = (images: MadeHeld[]) =>
+  JSON.stringify(images.map(({ image, ...held }) => ({ ...held, image: newImage(held.id, image) })));
 
 /** The SQL functions with the arguments that most tests do not care about filled in. */
 export function createGenerations(db: SqlDatabase) {
@@ -39,25 +45,24 @@ export function createGenerations(db: SqlDatabase) {
     )[0];
   const claimTogether = async (workerId: string, claims: Held[], client: Caller = db.service) =>
     (
-      await callFunction<{ claimed: ClaimedRow[]; rest: string[] }>(client, 'claim_generations', {
+      await callFunction<Claimed>(client, 'claim_generations', {
         p_worker_id: workerId,
         p_claims: JSON.stringify(claims),
       })
     )[0] ?? { claimed: [], rest: [] };
-  const completeTogether = async (
-    images: (Held & { image?: Record<string, unknown> })[],
-    client: Caller = db.service,
-  ) =>
+  const completeTogether = async (images: MadeHeld[], client: Caller = db.service) =>
+    (await callFunction<Completed>(client, 'complete_generations', { p_images: imagesJson(images) }))[0] ?? {
+      completed: [],
+      rest: [],
+    };
+  const completeAndClaim = async (workerId: string, images: MadeHeld[], claims: Held[]) =>
     (
-      await callFunction<{
-        completed: { claim_id: string; timings: Record<string, number> }[];
-        rest: string[];
-      }>(client, 'complete_generations', {
-        p_images: JSON.stringify(
-          images.map(({ image, ...held }) => ({ ...held, image: newImage(held.id, image) })),
-        ),
-      })
-    )[0] ?? { completed: [], rest: [] };
+      await callFunction<{ completed: Completed; claimed: Claimed }>(
+        db.service,
+        'complete_and_claim_generations',
+        { p_worker_id: workerId, p_images: imagesJson(images), p_claims: JSON.stringify(claims) },
+      )
+    )[0] ?? { completed: { completed: [], rest: [] }, claimed: { claimed: [], rest: [] } };
   const fail = async (id: string, claimId: string, report = {}, client: Caller = db.service) =>
     (
       await callFunction<Row>(client, 'fail_generation', {
@@ -96,6 +101,7 @@ export function createGenerations(db: SqlDatabase) {
     claimTogether,
     complete,
     completeTogether,
+    completeAndClaim,
     fail,
     giveBack,
     beat,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { type Fate, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
+import { asksTo, type Fate, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import { createGenerations, type Generations } from '../support/generations.ts';
 import { createLogLines } from '../support/log-lines.ts';
 import { startTestStack, type TestStack } from '../support/test-stack.ts';
@@ -100,7 +100,7 @@ test('a row whose claim is under way at the end is handed back too, at no cost',
   const arrived = Promise.withResolvers<void>();
   const goOn = Promise.withResolvers<void>();
   supabase.decide(async (request): Promise<Fate> => {
-    if (request.path.endsWith('/claim_generations')) {
+    if (asksTo('claim')(request)) {
       arrived.resolve();
       await goOn.promise;
     }

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, afterEach, before, test } from 'node:test';
-import { type Fate, type FaultProxy, type ProxiedRequest, startFaultProxy } from '../support/fault-proxy.ts';
+import {
+  asksTo,
+  type Fate,
+  type FaultProxy,
+  type ProxiedRequest,
+  startFaultProxy,
+} from '../support/fault-proxy.ts';
 import { createGenerations, type Generations } from '../support/generations.ts';
 import { startTestStack, type TestStack } from '../support/test-stack.ts';
 
@@ -47,7 +53,7 @@ function holdFirst(matches: (request: ProxiedRequest) => boolean) {
 }
 
 const isCompletionOf = (id: string) => (request: ProxiedRequest) =>
-  /\/complete_generations?$/.test(request.path) && request.body.includes(id);
+  asksTo('complete')(request) && request.body.includes(id);
 const isUploadOf = (id: string) => (request: ProxiedRequest) =>
   request.method === 'POST' && request.path.includes(`/object/generated-images/anonymous/${id}/`);
 
