@@ -42,5 +42,8 @@ export function createDarkroomClient({ baseUrl, token, fetch: given }: ClientOpt
   };
 }
 
+export type { BatchItem, BatchRecord } from './batches.ts';
+export { DarkroomError } from './darkroom-error.ts';
+export type { HistoryFilter, ImageRecord, ImageRequest } from './images.ts';
 export type { QueueLoad };
 export type DarkroomClient = ReturnType<typeof createDarkroomClient>;

@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, it } from 'node:test';
@@ -77,9 +86,34 @@ it('the installed package is JavaScript, and works', {
   assert.deepEqual(readdirSync(home).sort(), ['LICENSE', 'README.md', 'bin', 'dist', 'package.json']);
   const files = readdirSync(join(home, 'dist'), { recursive: true }) as string[];
   assert.ok(
-    files.every((name) => /^(cli|client)(\/[a-z-]+\.js)?$/.test(name)),
+    files.every(
+      (name) => /^[a-z/-]+(\.d\.ts)?$/.test(name) || /^(cli\/[a-z-]+|client\/[a-z-]+)\.js$/.test(name),
+    ),
     files.join(' '),
   );
+});
+
+it('the installed package is the client of another project, with its types', {
+  skip: !hasNpm && 'this machine has no npm',
+}, async () => {
+  const program = join(folder, 'program.mts');
+  writeFileSync(
+    program,
+    `import { createDarkroomClient, DarkroomError } from 'darkroom';
+    const [baseUrl = '', token = ''] = process.argv.slice(2);
+    const darkroom = createDarkroomClient({ baseUrl, token });
+    const { status } = await darkroom.submit({ prompt: 'A harbour' });
+    // @ts-expect-error a prompt is a text: only a client that has types knows
+    const refusal = await darkroom.submit({ prompt: 1 }).catch((error: unknown) => error);
+    console.log(status, refusal instanceof DarkroomError && refusal.code);`,
+  );
+  const strict = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2024', '--types', 'node'];
+  const types = ['--typeRoots', join(ROOT, 'node_modules', '@types')];
+
+  await run(join(ROOT, 'node_modules', '.bin', 'tsc'), [...strict, ...types, program], { cwd: folder });
+  const { stdout } = await run(process.execPath, [program, cli.url, cli.user.token]);
+
+  assert.equal(stdout, 'pending validation_failed\n');
 });
 
 it('the bin of a checkout tells an old Node what is missing', async () => {
