@@ -24,6 +24,7 @@ import type { CheckWebhookUrl } from './webhook-url.ts';
 const READ = { repeatForMs: 2_000 };
 const WRITE = { repeatForMs: 5_000 };
 const NO_SUCH_BATCH = 'There is no such batch.';
+const NOTHING_TO_RETRY = 'Nothing in this batch has failed or expired.';
 const POLL_HINT_S = 5;
 /** So many pages of 1,000 a cancel waits for; reconcile goes on with the rest. */
 const PAGES_OF_CANCEL = 20;
@@ -117,10 +118,16 @@ export function createBatchesRoute(deps: {
       let last: string | null = null;
       for (;;) {
         const page = await store.copyFailedImages(batch.id, parent.id, last, { repeatForMs: 0 });
-        if (page.copied === 0) return { total, hash: null };
+        if (page.copied === 0) break;
         total += page.copied;
         last = page.last;
       }
+      // Nothing is sealed then, so that no empty batch stays in the caller's lists.
+      if (total === 0) {
+        const errors = [{ pointer: '', code: 'nothing_to_retry', detail: NOTHING_TO_RETRY }];
+        throw new ApiError('validation_failed', NOTHING_TO_RETRY, { errors });
+      }
+      return { total, hash: null };
     });
     await sendAccepted(res, id, caller);
   };

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
+import { DarkroomError, type FieldProblem } from '../client/darkroom-error.ts';
 import { EXIT } from './exit-codes.ts';
 import { addFollowOptions, type FollowOptions } from './follow-options.ts';
 import { followToEnd } from './follow-to-end.ts';
@@ -27,9 +28,14 @@ Examples:
         cli.mayBeFoundBy(
           `It may have been accepted: the same command with --idempotency-key ${idempotencyKey} finds it, and makes no other.`,
         );
-        const batch = await cli.client.batches.retry(id, { ...cli.call, idempotencyKey });
+        const batch = await cli.client.batches
+          .retry(id, { ...cli.call, idempotencyKey })
+          .catch(nullIfNothingFailed);
+        if (batch === null) {
+          cli.terminal.say('Nothing in this batch has failed or expired, so there is nothing to make again.');
+          return EXIT.ok;
+        }
         cli.resumeBy(`Batch ${batch.id} goes on. To have it: darkroom download ${batch.id} --out <folder>`);
-        if (batch.counts.total === 0) cli.terminal.say('Nothing in this batch has failed or expired.');
         if (!wait && out === undefined) {
           await printBatch(cli, batch);
           return EXIT.ok;
@@ -38,4 +44,11 @@ Examples:
         return followToEnd(cli, batch, { out: out ?? null, concurrency });
       }),
     );
+}
+
+/** That all went well is no failure, also where it is only found out by asking. */
+function nullIfNothingFailed(error: unknown): null {
+  const isThat = ({ code }: FieldProblem) => code === 'nothing_to_retry';
+  if (error instanceof DarkroomError && error.errors.some(isThat)) return null;
+  throw error;
 }

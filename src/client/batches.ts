@@ -83,7 +83,7 @@ export function createBatches(send: Send, history: History) {
     cancel: (id: string, options: CallOptions = {}): Promise<BatchRecord> =>
       ask('POST', `${pathOf(id)}/cancel`, options),
 
-    /** A new batch of copies of the failed and expired images. */
+    /** A new batch of copies of the failed and expired images. Refused with `nothing_to_retry` where there are none. */
     retry: (id: string, options: BatchCallOptions = {}): Promise<BatchRecord> =>
       ask('POST', `${pathOf(id)}/retry`, keyed(options)),
 

@@ -10,7 +10,7 @@ export type Caller = (typeof CALLERS)[number];
 /**
  * Whose the thing is that the path names: `done` is the owner's and finished, `gone` the owner's and deleted, `nobody` of
  * no user, which makes a dataset a shared one. Where the path names none, `owner` is a request that names the owner, or
- * a dataset of the owner, and `-` one that names nobody.
+ * a dataset of the owner, and `-` one that names nobody. Nothing in a batch has failed, so whoever may retry it hears 422.
  */
 const WHOSE = ['owner', 'done', 'nobody', 'gone', '-'] as const;
 export type Whose = (typeof WHOSE)[number];
@@ -53,8 +53,8 @@ GET    /ai/batches/{id}                     owner     200  200   404    401  401
 GET    /ai/batches/{id}                     nobody    404  404   404    401  401   200    401
 POST   /ai/batches/{id}/cancel              owner     200  200   404    401  401   200    401
 POST   /ai/batches/{id}/cancel              nobody    404  404   404    401  401   200    401
-POST   /ai/batches/{id}/retry               owner     202  202   404    401  401   202    401
-POST   /ai/batches/{id}/retry               nobody    404  404   404    401  401   202    401
+POST   /ai/batches/{id}/retry               owner     422  422   404    401  401   422    401
+POST   /ai/batches/{id}/retry               nobody    404  404   404    401  401   422    401
 GET    /ai/queue                            -         200  200   200    200  401   200    401
 GET    /ai/events                           -         200  200   200    200  401   200    401
 GET    /ai/events                           owner     200  200   404    404  404   200    401

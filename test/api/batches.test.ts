@@ -220,6 +220,19 @@ describe('a batch', () => {
     await worker.stop();
   });
 
+  it('in which nothing has failed is not made again, and leaves no empty batch', async () => {
+    const { id } = await client.batches.create({ items: itemsOf(1) });
+    const before = (await collect(client.batches.list())).length;
+
+    for (const headers of [{}, { 'idempotency-key': randomUUID() }]) {
+      const answer = await api.send('POST', `/ai/batches/${id}/retry`, { headers });
+
+      assertProblem(answer, 422, 'validation_failed');
+      assert.equal(answer.body.errors[0].code, 'nothing_to_retry');
+    }
+    assert.equal((await collect(client.batches.list())).length, before);
+  });
+
   it('for which there is no room is refused whole', async () => {
     await stack.sql('update public.settings set max_pending = 3');
     const before = (await collect(client.batches.list())).length;

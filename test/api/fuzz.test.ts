@@ -9,6 +9,7 @@ import { type Answer, type ApiClient, createApiClient, type Json } from './api-c
 import { type Asked, askOperation, FILE_OF, nameOf, operationOf } from './ask-operation.ts';
 import { OPERATIONS, seenAnswers } from './contract.ts';
 import { uploadFolders } from './dataset-client.ts';
+import { failBatch } from './fail-batch.ts';
 import { finishImage } from './finish-image.ts';
 import { drawRequest, OWN, type Part, partsOf } from './fuzz-inputs.ts';
 import { makeDelivery } from './make-delivery.ts';
@@ -151,6 +152,7 @@ async function makeThing({ path, operationId }: Operation): Promise<Record<strin
   const { status, body, text } = await askOperation(callers.user, operationOf(create));
   assert.ok(status < 300, text);
   if (operationId === 'getImageFile') await finishImage(stack, body.id);
+  if (operationId === 'retryBatch') await failBatch(stack, body.id);
   const ids = { id: body.id, image_id: '' };
   if (path.includes('{image_id}')) {
     const added = await askOperation(callers.user, operationOf('addDatasetImages'), { ids, file: picture });

@@ -4,6 +4,7 @@ import { createDarkroomClient, type DarkroomClient } from '../../src/client/clie
 import type { DarkroomError } from '../../src/client/darkroom-error.ts';
 import { startTestStack, type TestStack } from '../support/test-stack.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { failBatch } from './fail-batch.ts';
 
 const BATCH = 'https://hooks.example.com/batch';
 const ITEM = 'https://hooks.example.com/item';
@@ -76,11 +77,7 @@ it('a retry tells its end where its parent did', async () => {
     webhook_url: BATCH,
     items: [{ prompt: PROMPT, webhook_url: ITEM }],
   });
-  await stack.sql(
-    `update public.generated_images set status = 'failed', error_code = 'internal',
-       error = '{"code": "internal", "message": "It broke.", "retryable": true}', completed_at = now() where batch_id = $1`,
-    [id],
-  );
+  await failBatch(stack, id);
 
   const retry = await client.batches.retry(id);
 

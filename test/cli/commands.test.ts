@@ -95,6 +95,17 @@ describe('what can be done with an image and a batch', () => {
     assert.equal(first.id, batchId);
   });
 
+  it('makes nothing again where nothing has failed, and says so', async () => {
+    const { id } = await cli.client.batches.create({ items: [{ prompt: SMALL }] });
+    const before = await cli.countBatches();
+
+    const { code, stdout, stderr } = await cli.darkroom('retry', id, '--wait');
+
+    assert.deepEqual([code, stdout], [0, '']);
+    assert.match(stderr, /^Nothing in this batch has failed or expired, .*\n$/);
+    assert.equal(await cli.countBatches(), before);
+  });
+
   it('saves an image, and those of a batch', async () => {
     const image = await cli.client.submit({ prompt: SMALL });
     const items = [{ prompt: SMALL, custom_id: 'first' }, { prompt: SMALL }];

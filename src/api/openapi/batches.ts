@@ -124,11 +124,12 @@ export const batches: Resource = {
       operationId: 'retryBatch',
       summary: 'Make the failed and expired images of a batch again',
       description:
-        'In a new batch of copies, each with the `parent_id` of its image. The images of before stay.',
+        'In a new batch of copies, each with the `parent_id` of its image. The images of before stay. Where none has failed ' +
+        'or expired, it is refused with `validation_failed`, and nothing is made.',
       access: 'users and admins',
       pathParams: batchPath,
       headers: ['Idempotency-Key'],
-      answers: { 202: accepted('The new batch; it is empty when nothing had failed.') },
+      answers: { 202: accepted('The new batch; or that which the same Idempotency-Key has made before.') },
       refusals: ['not_found', 'validation_failed', ...ACCEPT_REFUSALS, ...CALLER_REFUSALS],
     },
   ],
