@@ -28,7 +28,7 @@ export async function* readCsv(
   let line = 2;
   try {
     for await (const { record, info } of parser as AsyncIterable<Record>) {
-      yield { line, item: toItem(record, `${name}, line ${line}`) };
+      yield { line, item: toItem(record) };
       line = info.lines + 1;
     }
   } catch (error) {
@@ -57,7 +57,8 @@ function checkTitles(titles: string[], name: string): string[] {
   return columns;
 }
 
-function toItem(record: Record['record'], where: string): Partial<BatchItem> {
+/** A text that cannot be read as its field stays as it is: the API refuses it, and names it with all other mistakes. */
+function toItem(record: Record['record']): Partial<BatchItem> {
   const item: { [field: string]: unknown } = {};
   const metadata: [key: string, text: string][] = [];
   for (const [column, text] of Object.entries(record)) {
@@ -69,8 +70,8 @@ function toItem(record: Record['record'], where: string): Partial<BatchItem> {
     }
     try {
       item[column] = ITEM_FIELDS[column]?.(text);
-    } catch (error) {
-      throw usageError(`${where}, ${column}: ${(error as Error).message}.`);
+    } catch {
+      item[column] = text;
     }
   }
   return {

@@ -3,6 +3,7 @@ import { access } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import type { DatasetPatch, DatasetRecord } from '../client/datasets.ts';
 import { EXIT, usageError } from './exit-codes.ts';
+import { toInputError } from './file-error.ts';
 import { collect } from './image-fields.ts';
 import { printList } from './print-list.ts';
 import type { Run } from './run-command.ts';
@@ -148,6 +149,8 @@ function readFields({ element, ...texts }: Fields): DatasetPatch {
 
 /** What `openAsBlob` says of a file that is not there does not name it. */
 async function openPicture(path: string): Promise<Blob> {
-  await access(path, constants.R_OK);
+  await access(path, constants.R_OK).catch((error: unknown) => {
+    throw toInputError(error, path);
+  });
   return openAsBlob(path);
 }

@@ -1,20 +1,10 @@
 import { DarkroomError, type FieldProblem } from '../client/darkroom-error.ts';
 import { reasonOf } from './connection.ts';
 import { CliError, EXIT, type ExitCode } from './exit-codes.ts';
+import { describeFileError } from './file-error.ts';
 
 /** Of a refusal with many bad fields. */
 const MOST_FIELDS = 20;
-const FILE_ERRORS = new Set([
-  'ENOENT',
-  'EACCES',
-  'EISDIR',
-  'ENOTDIR',
-  'EPERM',
-  'EROFS',
-  'ENOSPC',
-  'EDQUOT',
-  'EMFILE',
-]);
 
 export type Explanation = { exitCode: ExitCode; lines: string[] };
 
@@ -27,9 +17,8 @@ export function explainError(error: unknown, url: string): Explanation {
     const sentence = `The API at ${url} cannot be reached (${reasonOf(error)}): is it running, and is --url or DARKROOM_URL right?`;
     return { exitCode: EXIT.unreachable, lines: [sentence] };
   }
-  if (error instanceof Error && 'code' in error && FILE_ERRORS.has(String(error.code))) {
-    return { exitCode: EXIT.failure, lines: [`${error.message}.`] };
-  }
+  const ofFile = describeFileError(error);
+  if (ofFile !== null) return { exitCode: EXIT.failure, lines: [ofFile] };
   const told = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { exitCode: EXIT.failure, lines: told.split('\n') };
 }

@@ -25,8 +25,9 @@ export type PreparedBatch = {
 };
 
 /**
- * Reads all of the file, so that it is known to be good before any of it is sent, and does `work` with it. An item has the
- * `defaults` that it does not have itself, and the name `line-<n>` if it has no other: its file is called so.
+ * Reads all of the file, so that it is known to be a table before any of it is sent, and does `work` with it. What a field may
+ * be is for the API to say, which names every mistake at once. An item has the `defaults` that it does not have itself, and
+ * the name `line-<n>` if it has no other: its file is called so.
  *
  * @throws CliError usage
  */
@@ -59,9 +60,6 @@ async function prepare(
       chunk = '';
     };
     for await (const { line, item } of rows) {
-      if (typeof item.prompt !== 'string' || item.prompt.trim() === '') {
-        throw usageError(`${name}, line ${line}: there is no prompt.`);
-      }
       chunk += `${JSON.stringify(withDefaults(item, defaults, line))}\n`;
       lines.push(line);
       if (chunk.length > CHUNK) await flush();

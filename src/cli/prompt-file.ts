@@ -3,6 +3,7 @@ import { basename, extname } from 'node:path';
 import type { Readable } from 'node:stream';
 import { readCsv } from './csv-prompts.ts';
 import { usageError } from './exit-codes.ts';
+import { toInputError } from './file-error.ts';
 import { readJsonLines, readTextLines } from './line-prompts.ts';
 import type { PromptRow } from './prompt-row.ts';
 
@@ -30,7 +31,7 @@ export function openPromptFile(
   if (!found) {
     throw usageError(`Say what is in ${name}: --input ${KINDS.join(', --input ')}.`);
   }
-  const text = decode(() => (path === '-' ? stdin : createReadStream(path)), name);
+  const text = decode(path === '-' ? stdin : readBytes(path), name);
   switch (found) {
     case 'csv':
     case 'tsv':
@@ -43,10 +44,7 @@ export function openPromptFile(
 }
 
 /** A byte order mark goes. What is not UTF-8 would end as wrong letters in a picture that was paid for. */
-async function* decode(
-  open: () => AsyncIterable<Uint8Array<ArrayBuffer>>,
-  name: string,
-): AsyncGenerator<string> {
+async function* decode(bytes: AsyncIterable<Uint8Array<ArrayBuffer>>, name: string): AsyncGenerator<string> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   const read = (chunk: Uint8Array<ArrayBuffer> | undefined): string => {
     try {
@@ -55,6 +53,14 @@ async function* decode(
       throw usageError(`${name} is not UTF-8: save it as that.`, { cause });
     }
   };
-  for await (const chunk of open()) yield read(chunk);
+  for await (const chunk of bytes) yield read(chunk);
   yield read(undefined);
+}
+
+async function* readBytes(path: string): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  try {
+    yield* createReadStream(path);
+  } catch (error) {
+    throw toInputError(error, path);
+  }
 }

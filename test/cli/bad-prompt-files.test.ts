@@ -3,7 +3,6 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type CliStack, smallPrompt as prompt, startCliStack } from './cli-stack.ts';
-import { runDarkroom } from './darkroom.ts';
 
 let cli: CliStack;
 before(async () => {
@@ -31,14 +30,6 @@ describe('a file that darkroom batch does not take', () => {
     assert.match(await refusalOf('a.csv', 'prompt\n"A\n'), /cannot be read as a table: .*\n$/);
     assert.match(await refusalOf('a.csv', 'prompt,style\nA\n'), /cannot be read as a table: .*\n$/);
     assert.match(
-      await refusalOf('a.csv', 'prompt,style\nA,b\n,c\n'),
-      /^a\.csv, line 3: there is no prompt\.\n$/,
-    );
-    assert.match(
-      await refusalOf('a.csv', 'prompt,deadline_seconds\n"A\nB",soon\n'),
-      /^a\.csv, line 2, deadline_seconds: "soon" is no whole number\.\n$/,
-    );
-    assert.match(
       await refusalOf('a.ndjson', '{"prompt": "A"}\n{'),
       /^a\.ndjson, line 2: that is no JSON\.\n$/,
     );
@@ -50,6 +41,21 @@ describe('a file that darkroom batch does not take', () => {
     assert.match(await refusalOf('a.txt', '\n \n'), /^a\.txt has no prompts\.\n$/);
     assert.match(await refusalOf('a.xlsx', 'PK'), /^Say what is in a\.xlsx: --input csv, .*\n$/);
     assert.equal(await cli.countBatches(), before);
+  });
+
+  it('is told with each of its lines that is wrong, whatever is wrong with it', async () => {
+    const told = await refusalOf(
+      'wrong.csv',
+      'prompt,aspect_ratio,deadline_seconds\n"A\nB",7:5,\n,1:1,\nC,1:1,soon\n',
+    );
+
+    assert.match(
+      told,
+      /^Nothing was accepted:\n.* line 2, aspect_ratio: .*\n.* line 4, prompt: .*\n.* line 5, deadline_seconds: .*\n$/,
+    );
+    const many = await refusalOf('many.csv', `prompt,style\n${',anime\n'.repeat(30)}`, '--dry-run');
+    assert.match(many, /many\.csv, line 21, prompt: .*\n {2}… and 10 more\n$/);
+    assert.match(await refusalOf('a.ndjson', '{"prompt": " "}'), /a\.ndjson, line 1, prompt: /);
   });
 
   it('is told by the lines that it has, when the API refuses it, and may be mended', async () => {
@@ -65,10 +71,14 @@ describe('a file that darkroom batch does not take', () => {
     assert.equal((await cli.darkroom('batch', 'mend.csv', '--out', 'mended')).code, 0);
   });
 
-  it('that is not there ends with 1', async () => {
-    const { code, stderr } = await runDarkroom(['batch', 'none.csv'], { env: cli.env, cwd: cli.folder });
+  it('that is not there, or no file, ends with 2 and a sentence', async () => {
+    for (const [name, why] of [
+      ['none.csv', 'none.csv: there is no such file or folder.'],
+      ['.', '.: that is a folder.'],
+    ] as const) {
+      const { code, stderr } = await cli.darkroom('batch', name, '--input', 'csv');
 
-    assert.equal(code, 1);
-    assert.match(stderr, /^ENOENT: no such file or directory, open 'none\.csv'\.\n$/);
+      assert.deepEqual([code, stderr], [2, `${why}\n`]);
+    }
   });
 });

@@ -149,7 +149,7 @@ it('darkroom datasets makes, fills, changes and deletes datasets', async () => {
   assert.equal(image.dataset_id, id);
   assert.match((await cli.darkroom('datasets', 'list')).stdout, new RegExp(`^${id} +1 +Coffee$`, 'm'));
   const none = await cli.darkroom('datasets', 'add-images', id, 'none.png');
-  assert.match(none.stderr, /^ENOENT: no such file .*'none\.png'\.\n$/);
+  assert.deepEqual([none.code, none.stderr], [2, 'none.png: there is no such file or folder.\n']);
   await cli.darkroom('datasets', 'delete', id);
   assert.equal((await cli.darkroom('datasets', 'show', id)).code, 1);
 });
