@@ -6,6 +6,7 @@ import { EXIT, type ExitCode } from './exit-codes.ts';
 import { type ImageFolder, openImageFolder } from './image-folder.ts';
 import { createPool } from './pool.ts';
 import { createProgress } from './progress.ts';
+import { createQueueWatch } from './queue-watch.ts';
 import { printBatchEnd, type Trouble } from './show-batch.ts';
 
 /** Of those without an image so many are shown. */
@@ -35,19 +36,23 @@ export async function followToEnd(
   const tally: Tally = { succeeded: 0, saved: 0, wereThere: 0, withoutImage: 0, troubles: [] };
   let last: BatchRecord | null = null;
   const showProgress = (): void => {
-    const { succeeded, withoutImage, wereThere } = tally;
+    const { succeeded, withoutImage } = tally;
+    const { pending, processing } = last?.counts ?? counts;
     const failed = withoutImage > 0 ? `, ${withoutImage} without an image` : '';
     progress.update({
       done: succeeded + withoutImage,
-      before: wereThere,
+      ended: counts.total - pending - processing,
       text: `images${failed}`,
       left: last?.eta_seconds ?? null,
+      halted: queue.halted(),
     });
   };
+  const queue = createQueueWatch({ client, signal: pool.signal }, showProgress);
 
   try {
     const onLook = (batch: BatchRecord): void => {
       last = batch;
+      queue.look();
       showProgress();
     };
     for await (const image of client.batches.follow(id, { signal: pool.signal, onLook })) {

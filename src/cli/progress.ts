@@ -1,17 +1,18 @@
 import { SingleBar } from 'cli-progress';
+import { createRate } from './rate.ts';
 import type { Terminal } from './terminal.ts';
 
 const LINE_EVERY_MS = 10_000;
-/** Before that, a rate says little. */
-const RATE_AFTER_MS = 1_000;
 
 export type Step = {
   done: number;
-  /** Of those, what was done before this command began: no sign of how fast it goes. */
-  before: number;
+  /** How many have ended, whether this command has come to them or not: that is how fast it goes. */
+  ended: number;
   text: string;
   /** Seconds that others reckon with, for as long as this command cannot tell by itself. */
   left: number | null;
+  /** Why nothing goes on, and there is no time to tell; null while it does. */
+  halted: string | null;
 };
 
 export type Progress = {
@@ -22,15 +23,13 @@ export type Progress = {
 
 /** A bar where there is a terminal for it; elsewhere a line now and then. `total` is how many there will be. */
 export function createProgress(terminal: Terminal, total: number): Progress {
-  const began = Date.now();
-  const describe: Describe = ({ done, before, text, left }) => {
-    const seconds = (Date.now() - began) / 1_000;
-    const perSecond = (done - before) / seconds;
-    if (done >= total) return text;
-    if (perSecond === 0 || seconds * 1_000 < RATE_AFTER_MS) {
-      return left ? `${text}, about ${formatSeconds(left)} left` : text;
-    }
-    const ownLeft = formatSeconds(Math.ceil((total - done) / perSecond));
+  const measure = createRate();
+  const describe: Describe = ({ ended, text, left, halted }) => {
+    const perSecond = measure(ended, Date.now());
+    if (ended >= total) return text;
+    if (halted !== null) return `${text}, ${halted}`;
+    if (perSecond === null) return left ? `${text}, about ${formatSeconds(left)} left` : text;
+    const ownLeft = formatSeconds(Math.ceil((total - ended) / perSecond));
     return `${text}, ${formatRate(perSecond)}, about ${ownLeft} left`;
   };
   return terminal.canvas
@@ -75,14 +74,15 @@ function createBar(
 
 function createLines(terminal: Terminal, total: number, describe: Describe): Progress {
   let toldAt = Date.now();
-  let told = -1;
+  let told = '';
   return {
     update(step) {
-      const { done } = step;
-      if (done === told || Date.now() - toldAt < LINE_EVERY_MS) return;
+      const text = describe(step);
+      const news = `${step.done} ${step.halted}`;
+      if (news === told || Date.now() - toldAt < LINE_EVERY_MS) return;
       toldAt = Date.now();
-      told = done;
-      terminal.say(`${done}/${total}  ${describe(step)}`);
+      told = news;
+      terminal.say(`${step.done}/${total}  ${text}`);
     },
     stop: () => undefined,
   };

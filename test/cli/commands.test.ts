@@ -4,6 +4,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { plainPicture } from '../support/gemini-answers.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { type CliStack, startCliStack } from './cli-stack.ts';
 import { runDarkroom } from './darkroom.ts';
 
@@ -186,6 +187,21 @@ it('everybody sees how busy it is', async () => {
 
   assert.match(shown, /^state +running$/m);
   assert.match(shown, /^workers +1 with 4 slots$/m);
+  assert.match(shown, /^images +0 waiting, 0 being made, at most 2 s ago$/m);
   assert.match(shown, /^yours +0 waiting, 0 being made$/m);
   assert.match(shown, /^your next +place 1, /m);
+});
+
+it('a queue that is paused is said to be, and no time is', async () => {
+  await asAdmin('pause');
+  const { id } = await cli.client.batches.create({ items: [{ prompt: SMALL }] });
+  await waitFor('the pause to show', async () => (await cli.client.queue()).state === 'paused');
+
+  const shown = (await cli.darkroom('queue')).stdout;
+  const waiting = cli.start(['download', id, '--out', 'paused']);
+  await waiting.said('0/1  images, the queue is paused\n');
+
+  await asAdmin('resume');
+  assert.match(shown, /^your next +place \d+, the queue is paused$/m);
+  assert.equal((await waiting.ended).code, 0);
 });

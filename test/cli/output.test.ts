@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { Writable } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
 import { createProgress } from '../../src/cli/progress.ts';
+import { createRate } from '../../src/cli/rate.ts';
 import { toTable } from '../../src/cli/table.ts';
 import { createTerminal } from '../../src/cli/terminal.ts';
 import { type CliStack, startCliStack } from './cli-stack.ts';
@@ -98,7 +99,7 @@ describe('progress', () => {
     const { terminal, text } = terminalOn(true);
     const progress = createProgress(terminal, 10);
 
-    progress.update({ done: 5, before: 0, text: 'images', left: 90 });
+    progress.update({ done: 5, ended: 5, text: 'images', left: 90, halted: null });
     terminal.say('The API answers again.');
     progress.stop();
 
@@ -107,12 +108,41 @@ describe('progress', () => {
     assert.ok(!text().includes(`${ESCAPE}[?`), 'it leaves modes of the terminal alone');
   });
 
+  it('tells why nothing goes on, and then no time', () => {
+    const { terminal, text } = terminalOn(true);
+    const progress = createProgress(terminal, 10);
+
+    progress.update({ done: 5, ended: 5, text: 'images', left: 90, halted: 'the queue is paused' });
+    progress.stop();
+
+    assert.ok(text().includes(`░ 5/10  images, the queue is paused${ESCAPE}`));
+  });
+
   it('draws nothing elsewhere', () => {
     for (const { terminal, text } of [terminalOn(false), terminalOn(true, 'dumb')]) {
       const progress = createProgress(terminal, 10);
-      progress.update({ done: 5, before: 0, text: 'images', left: 90 });
+      progress.update({ done: 5, ended: 5, text: 'images', left: 90, halted: null });
       progress.stop();
       assert.equal(text(), '');
     }
+  });
+});
+
+describe('a rate', () => {
+  it('is none before ten seconds, and knows nothing of what had ended before', () => {
+    const measure = createRate();
+
+    assert.equal(measure(300, 0), null);
+    assert.equal(measure(330, 9_000), null);
+    assert.equal(measure(340, 10_000), 4);
+  });
+
+  it('is none of a few images, and is that of the last minute', () => {
+    const measure = createRate();
+
+    assert.equal(measure(0, 0), null);
+    assert.equal(measure(4, 30_000), null);
+    for (let second = 31; second <= 100; second += 1) measure(4 + 10 * (second - 30), second * 1_000);
+    assert.equal(measure(714, 101_000), (714 - 114) / 60);
   });
 });
