@@ -27,18 +27,21 @@ const recordSchema = z.looseObject({
 export type DemoRecord = z.infer<typeof recordSchema>;
 
 /**
- * Asks the API for one image as any caller would, and polls until it has ended. `onChange` hears of each status and attempt once.
+ * Asks the API for one image as any user would, and polls until it has ended. `onChange` hears of each status and attempt once.
  * Throws a StackError when the image does not succeed or the API refuses.
  */
 export async function generateDemoImage(options: {
   apiUrl: string;
+  /** Whose image it is: the page shows it to whoever signs in with it. */
+  token: string;
   signal: AbortSignal;
   onChange: (record: DemoRecord) => void;
 }): Promise<DemoRecord> {
-  const { apiUrl, signal, onChange } = options;
+  const { apiUrl, token, signal, onChange } = options;
+  const authorization = `Bearer ${token}`;
   let { record, retryAfterMs } = await callApi(`${apiUrl}/ai/generate`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { authorization, 'content-type': 'application/json' },
     body: JSON.stringify(DEMO_REQUEST),
     signal,
   });
@@ -46,7 +49,10 @@ export async function generateDemoImage(options: {
   while (record.status === 'pending' || record.status === 'processing') {
     await delay(Math.min(retryAfterMs, POLL_MS), undefined, { signal });
     const before = record;
-    ({ record, retryAfterMs } = await callApi(`${apiUrl}/ai/generated-images/${record.id}`, { signal }));
+    ({ record, retryAfterMs } = await callApi(`${apiUrl}/ai/generated-images/${record.id}`, {
+      headers: { authorization },
+      signal,
+    }));
     if (record.status !== before.status || record.attempt !== before.attempt) onChange(record);
   }
   if (record.status === 'succeeded') return record;

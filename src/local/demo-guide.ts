@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { DEMO_REQUEST, type DemoRecord } from './demo-generation.ts';
+import type { DemoRecord } from './demo-generation.ts';
 import type { Stack } from './stack.ts';
 
 /** Where a person who has just seen the demo work can look further. `token`: an access token of the demo's user. */
@@ -10,25 +10,21 @@ export function describeWhereToLook(demo: {
   token: string;
 }): string {
   const { stack, record, dataDir, token } = demo;
-  const images = `${stack.apiUrl}/ai/generated-images`;
   return `
 The image:  ${record.image_url}
-The page:   ${stack.apiUrl}/
-The API:    ${stack.apiUrl}   (to browse and try: ${stack.apiUrl}/docs/)
 Supabase:   ${stack.supabaseUrl} (embedded)
 Data:       ${dataDir}
 Logs:       ${join(stack.logFolder, '*.log')}
 
-Submit:     curl ${stack.apiUrl}/ai/generate -H 'content-type: application/json' \\
-              -d '${JSON.stringify(DEMO_REQUEST)}'
-Poll:       curl ${images}/${record.id}
-History:    curl '${images}?limit=5'
+Serving. Ctrl-C stops everything.
+
+The page:   ${stack.apiUrl}/   (sign in with the TOKEN below)
+The API:    ${stack.apiUrl}/docs/   (to browse and try)
 
 For the examples of the README, in another shell:
 export API=${stack.apiUrl}
 export TOKEN=${token}
-export ADMIN_TOKEN=${stack.adminToken}
-`;
+export ADMIN_TOKEN=${stack.adminToken}`;
 }
 
 /** Said on top of everything while no real model draws. */

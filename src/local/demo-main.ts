@@ -50,15 +50,14 @@ async function demonstrate(stack: Stack, signal: AbortSignal): Promise<DemoRecor
   say(`The API answers at ${stack.apiUrl}.`);
   const seeded = await seedDemoDataset(stack);
   say(`The dataset "${DEMO_DATASET.brand}" ${seeded === 'seeded' ? 'was put in place' : 'is there'}.`);
-  const record = await generateDemoImage({ apiUrl: stack.apiUrl, signal, onChange: createProgress(say) });
+  const token = await signInDemoUser(stack);
+  const onChange = createProgress(say);
+  const record = await generateDemoImage({ apiUrl: stack.apiUrl, token, signal, onChange });
   const { width, height, bytes } = await checkPng(record.image_url ?? '', 16 / 9, signal);
   say(`The image is a PNG of ${width} × ${height}, ${bytes} bytes, fetched from its image_url.`);
   if (env.GEMINI_API_KEY === undefined) say('Drawn by the SIMULATOR, not by Gemini.');
   if (flags.once) return record;
-  printRecord(record);
-  const token = await signInDemoUser(stack);
   say(describeWhereToLook({ stack, record, dataDir: flags.dataDir, token }));
-  say('Serving. Ctrl-C stops everything.');
   serving = true;
   await once(signal, 'abort');
   throw signal.reason;

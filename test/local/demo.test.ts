@@ -34,7 +34,10 @@ test('while the demo serves a second one is refused; Ctrl-C stops it with exit c
   const second = startDemo('--once');
   assert.equal(await second.exitCode, 1);
   assert.match(second.stderr(), /Another Darkroom \(process \d+\) already uses/);
+  assert.match(demo.stderr(), /\nexport ADMIN_TOKEN=\S+\n$/, 'the addresses are what is left on the screen');
+  assert.equal(demo.stdout(), '');
   assert.equal(await addDataset(demo.stderr()), 201);
+  assert.ok((await listImages(demo.stderr())).includes('Modern coffee shop interior'));
   assert.equal(await countWorkers(demo.stderr()), 1);
   demo.process.kill('SIGINT');
   assert.equal(await demo.exitCode, 0, demo.stderr());
@@ -96,6 +99,14 @@ async function addDataset(guide: string): Promise<number> {
   return answer.status;
 }
 
+/** The prompts that a user finds who has copied it. */
+async function listImages(guide: string): Promise<string[]> {
+  const { api, token } = readExports(guide);
+  const answer = await fetch(`${api}/ai/generated-images`, { headers: { authorization: `Bearer ${token}` } });
+  const { items } = (await answer.json()) as { items: { prompt: string }[] };
+  return items.map(({ prompt }) => prompt);
+}
+
 type Demo = {
   process: ChildProcess;
   exitCode: Promise<number | null>;
@@ -129,7 +140,7 @@ async function untilServing(demo: Demo): Promise<PidFile[]> {
     'the demo to serve',
     () => {
       if (demo.process.exitCode !== null) throw new Error(demo.stderr());
-      return demo.stderr().includes('Serving.');
+      return /^export ADMIN_TOKEN=\S+$/m.test(demo.stderr());
     },
     50_000,
   );
