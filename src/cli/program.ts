@@ -4,6 +4,7 @@ import { addBatchCommand } from './batch-command.ts';
 import { addBatchesCommand } from './batches-command.ts';
 import { addCancelCommand } from './cancel-command.ts';
 import { addDatasetsCommand } from './datasets-command.ts';
+import { addDeleteCommand } from './delete-command.ts';
 import { addDownloadCommand } from './download-command.ts';
 import { addHistoryCommand } from './history-command.ts';
 import { addKeysCommand } from './keys-command.ts';
@@ -42,6 +43,7 @@ const COMMANDS = [
   addHistoryCommand,
   addBatchesCommand,
   addCancelCommand,
+  addDeleteCommand,
   addRetryCommand,
   addRegenerateCommand,
   addDatasetsCommand,

@@ -74,6 +74,28 @@ describe('what can be done with an image and a batch', () => {
     assert.deepEqual([ofBatch.status, ofBatch.counts.canceled], ['canceled', 1]);
   });
 
+  it('deletes images, each for good', async () => {
+    const ids = [
+      (await cli.client.submit({ prompt: SMALL })).id,
+      (await cli.client.wait((await cli.client.submit({ prompt: SMALL })).id)).id,
+    ];
+
+    const deleted = await ask('delete', ...ids);
+    const { code, stdout } = await cli.darkroom('delete', ...ids);
+    const unknown = await cli.darkroom('delete', randomUUID());
+
+    assert.deepEqual(
+      deleted,
+      ids.map((id) => ({ id, deleted: true })),
+    );
+    assert.deepEqual([code, stdout], [0, ids.map((id) => `deleted ${id}\n`).join('')]);
+    assert.deepEqual([unknown.code, unknown.stdout], [1, '']);
+    for (const id of ids) {
+      const { code: gone, stderr } = await cli.darkroom('status', id);
+      assert.equal(gone, 1, stderr);
+    }
+  });
+
   it('makes an image again, with changes', async () => {
     const { id } = await cli.client.submit({ prompt: SMALL, aspect_ratio: '16:9' });
 
