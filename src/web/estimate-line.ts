@@ -1,46 +1,78 @@
+import { DarkroomError } from '../client/darkroom-error.ts';
 import type { GenerationEstimate } from '../client/images.ts';
 import { el, say } from './dom.ts';
 import { formatSeconds, formatUsd } from './format.ts';
+import type { LiveImages } from './live-images.ts';
 import { problemText } from './problem-text.ts';
+import { repeat } from './repeat.ts';
 
 const PAUSE_MS = 350;
 /** The queue could not be read in time, which it can a moment later. */
 const AGAIN_MS = 2_000;
+/** Others submit, too, of which nobody tells. */
+const EVERY_MS = 5_000;
+/** Many of one's own may change at once. */
+const SOON_MS = 1_000;
 
+export type Estimate = (signal: AbortSignal) => Promise<GenerationEstimate>;
 export type EstimateLine = {
   node: HTMLElement;
   /** To be called with each change. Null: there is nothing to ask about yet. */
-  ask(estimate: ((signal: AbortSignal) => Promise<GenerationEstimate>) | null): void;
+  ask(estimate: Estimate | null): void;
 };
 
-/** What an image would cost and how long it would wait, said a moment after typing stops. Stale questions are dropped. */
-export function createEstimateLine(signal: AbortSignal): EstimateLine {
+/**
+ * What an image would cost and how long it would wait: said a moment after typing stops, and kept true for as long as it is
+ * seen, since the queue moves. Stale questions are dropped.
+ */
+export function createEstimateLine(live: LiveImages, signal: AbortSignal): EstimateLine {
   const node = el('p', { class: 'estimate', role: 'status' });
+  let estimate: Estimate | null = null;
   let stale = new AbortController();
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let isNew = false;
+  let underWay = 0;
+  let isDue = false;
 
-  const tell = async (estimate: (signal: AbortSignal) => Promise<GenerationEstimate>): Promise<void> => {
+  const tell = async (): Promise<number | undefined> => {
+    if (!estimate) return;
     const current = AbortSignal.any([stale.signal, signal]);
+    underWay = live.active().length;
+    isDue = false;
     try {
       const told = await estimate(current);
+      // What only goes on is not read aloud again.
+      node.setAttribute('aria-live', isNew ? 'polite' : 'off');
+      isNew = false;
       say(node, describe(told));
-      if (told.queue_position === null) timer = setTimeout(tell, AGAIN_MS, estimate);
+      return told.queue_position === null ? AGAIN_MS : EVERY_MS;
     } catch (error) {
+      if (current.aborted) return PAUSE_MS;
       // What is wrong with a field is said when it is sent, not while it is typed.
-      if (!current.aborted) say(node, `No estimate. ${problemText(error)}`);
+      say(node, `No estimate. ${problemText(error)}`);
+      return pauseAfter(error);
     }
   };
+  const plan = repeat(tell, EVERY_MS, signal);
+  live.on(({ type }) => {
+    if (type !== 'active' || isDue || live.active().length === underWay) return;
+    isDue = true;
+    plan(SOON_MS);
+  }, signal);
   return {
     node,
-    ask(estimate) {
-      clearTimeout(timer);
+    ask(next) {
       stale.abort();
       stale = new AbortController();
-      if (estimate) timer = setTimeout(tell, PAUSE_MS, estimate);
+      estimate = next;
+      isNew = true;
+      if (next) plan(PAUSE_MS);
       else say(node, 'Price and wait are told here once there is a prompt.');
     },
   };
 }
+
+const pauseAfter = (error: unknown): number =>
+  Math.max(EVERY_MS, error instanceof DarkroomError ? (error.retryAfterSeconds ?? 0) * 1_000 : 0);
 
 function describe({ estimated_cost_usd, queue_position, eta_seconds }: GenerationEstimate): string {
   const place = queue_position === null ? null : `place ${queue_position} in the queue`;

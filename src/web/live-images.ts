@@ -2,6 +2,7 @@ import type { DarkroomClient } from '../client/client.ts';
 import type { DarkroomEvent } from '../client/events.ts';
 import { sleep } from '../client/http.ts';
 import { hasEnded, type ImageRecord } from '../client/images.ts';
+import { isOlder } from './by-time.ts';
 import { createEmitter, type Emitter } from './emitter.ts';
 
 const LOOK_EVERY_MS = 4_000;
@@ -82,18 +83,25 @@ export function followImages(client: DarkroomClient, signal: AbortSignal): LiveI
   };
 
   const look = async (): Promise<void> => {
-    const before = [...active.keys()];
+    const before = [...active.values()];
     const call = { signal, retryForMs: 0 };
-    const page = await client.historyPage({ status: ['pending', 'processing'], limit: MOST_LOOKED_AT }, call);
+    // The oldest are those that come next: of many they are the ones that are shown.
+    const page = await client.historyPage(
+      { status: ['pending', 'processing'], order: 'asc', limit: MOST_LOOKED_AT },
+      call,
+    );
     for (const image of page.items) put(image);
     // What others have made since is nowhere among those, and only the stream would tell of it.
     if (!isOpen) {
       const newest = await client.historyPage({ limit: NEWEST_LOOKED_AT }, call);
       for (const image of newest.items) put(image);
     }
-    if (page.next_cursor !== null) return;
     const here = new Set(page.items.map(({ id }) => id));
-    const missing = before.filter((id) => active.has(id) && !here.has(id)).slice(0, MOST_LOOKED_AT);
+    const last = page.next_cursor === null ? null : page.items.at(-1);
+    const missing = before
+      .filter((image) => active.has(image.id) && !here.has(image.id) && (!last || isOlder(image, last)))
+      .map(({ id }) => id)
+      .slice(0, MOST_LOOKED_AT);
     if (missing.length === 0) return;
     const ended = await client.historyPage({ ids: missing }, call);
     for (const image of ended.items) put(image);
@@ -117,6 +125,8 @@ export function followImages(client: DarkroomClient, signal: AbortSignal): LiveI
       await Promise.race([sleep(LOOK_EVERY_MS, signal), asked]);
     }
   };
+
+  document.addEventListener('visibilitychange', () => lookNow(), { signal });
 
   const untilStopped = (error: unknown): void => {
     if (!signal.aborted) reportError(error);

@@ -1,3 +1,4 @@
+import { isOlder } from './by-time.ts';
 import { el, fill, say } from './dom.ts';
 import { problemText } from './problem-text.ts';
 
@@ -158,6 +159,3 @@ function replace(old: HTMLElement, made: HTMLElement): void {
   old.replaceWith(made);
   if (index !== -1) made.querySelectorAll<HTMLElement>(focusable)[index]?.focus();
 }
-
-const isOlder = (a: { id: string; created_at: string }, b: { id: string; created_at: string }): boolean =>
-  a.created_at < b.created_at || (a.created_at === b.created_at && a.id < b.id);
