@@ -1,6 +1,7 @@
 import type { DarkroomClient } from '../client/client.ts';
 import type { Choices } from './choices.ts';
 import type { LiveImages } from './live-images.ts';
+import type { LiveLoad } from './live-load.ts';
 import type { Notices } from './notices.ts';
 
 /** What every view works with, for as long as somebody is signed in. */
@@ -8,6 +9,7 @@ export type App = {
   client: DarkroomClient;
   choices: Choices;
   live: LiveImages;
+  load: LiveLoad;
   notices: Notices;
   /** Whether there is a token; without one the caller is nobody in particular. */
   isSignedIn: boolean;

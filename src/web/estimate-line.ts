@@ -1,8 +1,10 @@
+import type { QueueLoad } from '../client/client.ts';
 import { DarkroomError } from '../client/darkroom-error.ts';
 import type { GenerationEstimate } from '../client/images.ts';
+import type { App } from './app.ts';
 import { el, say } from './dom.ts';
 import { formatSeconds, formatUsd } from './format.ts';
-import type { LiveImages } from './live-images.ts';
+import { isPaused, whyItWaits } from './holds.ts';
 import { problemText } from './problem-text.ts';
 import { repeat } from './repeat.ts';
 
@@ -25,7 +27,7 @@ export type EstimateLine = {
  * What an image would cost and how long it would wait: said a moment after typing stops, and kept true for as long as it is
  * seen, since the queue moves. Stale questions are dropped.
  */
-export function createEstimateLine(live: LiveImages, signal: AbortSignal): EstimateLine {
+export function createEstimateLine({ live, load }: App, model: string, signal: AbortSignal): EstimateLine {
   const node = el('p', { class: 'estimate', role: 'status' });
   let estimate: Estimate | null = null;
   let stale = new AbortController();
@@ -43,7 +45,7 @@ export function createEstimateLine(live: LiveImages, signal: AbortSignal): Estim
       // What only goes on is not read aloud again.
       node.setAttribute('aria-live', isNew ? 'polite' : 'off');
       isNew = false;
-      say(node, describe(told));
+      say(node, describe(told, load.current(), model));
       return told.queue_position === null ? AGAIN_MS : EVERY_MS;
     } catch (error) {
       if (current.aborted) return PAUSE_MS;
@@ -74,9 +76,17 @@ export function createEstimateLine(live: LiveImages, signal: AbortSignal): Estim
 const pauseAfter = (error: unknown): number =>
   Math.max(EVERY_MS, error instanceof DarkroomError ? (error.retryAfterSeconds ?? 0) * 1_000 : 0);
 
-function describe({ estimated_cost_usd, queue_position, eta_seconds }: GenerationEstimate): string {
+function describe(
+  { estimated_cost_usd, queue_position, eta_seconds }: GenerationEstimate,
+  load: QueueLoad | null,
+  model: string,
+): string {
+  const why = load ? whyItWaits(load, model) : [];
   const place = queue_position === null ? null : `place ${queue_position} in the queue`;
-  const wait =
-    eta_seconds === null ? 'the wait is not known' : `ready in about ${formatSeconds(eta_seconds)}`;
-  return [`About ${formatUsd(estimated_cost_usd)}`, place, wait].filter(Boolean).join(' · ');
+  const unknown = why.length === 0 ? 'the wait is not known' : null;
+  const wait = eta_seconds === null ? unknown : `ready in about ${formatSeconds(eta_seconds)}`;
+  const isHeld = load !== null && isPaused(load, model);
+  const parts = [`About ${formatUsd(estimated_cost_usd)}`, place, isHeld ? null : wait];
+  const told = parts.filter(Boolean).join(' · ');
+  return why.length === 0 ? told : `${told}. ${why.join(' ')}`;
 }

@@ -23,7 +23,7 @@ export type ImageForm = {
 /** A form for one image, new or made again: its fields, what it would cost, and the button. */
 export function createImageForm(app: App, form: ImageForm, signal: AbortSignal): HTMLFormElement {
   const fields = createImageFields(app.choices, form.from);
-  const estimate = createEstimateLine(app.live, signal);
+  const estimate = createEstimateLine(app, form.from?.model ?? app.choices.options.default_model, signal);
   const problem = el('p', { class: 'problem', role: 'alert' });
   const button = el('button', { class: 'primary' }, form.action);
   const send = createSubmitOnce((settings: ImageSettings, options: { idempotencyKey: string }) =>

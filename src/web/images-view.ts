@@ -1,6 +1,7 @@
-import type { View } from './app.ts';
+import type { App, View } from './app.ts';
 import { el, fill } from './dom.ts';
 import { createGallery } from './gallery.ts';
+import { createHoldList } from './holds.ts';
 import { createNewImage } from './new-image.ts';
 import { createQueueList } from './queue-list.ts';
 
@@ -15,8 +16,26 @@ export const imagesView: View = {
         'div',
         { class: 'columns' },
         createNewImage(app, signal),
-        el('div', { class: 'stream' }, createQueueList(app, signal), createGallery(app, query, signal)),
+        el(
+          'div',
+          { class: 'stream' },
+          createHolds(app, signal),
+          createQueueList(app, signal),
+          createGallery(app, query, signal),
+        ),
       ),
     );
   },
 };
+
+/** What holds everybody's images back: whoever waits is to know. */
+function createHolds({ load }: App, signal: AbortSignal): HTMLElement {
+  const node = el('div', { role: 'status' });
+  const show = (): void => {
+    const list = createHoldList(load.current()?.holds ?? []);
+    if (node.textContent !== (list?.textContent ?? '')) fill(node, list);
+  };
+  show();
+  load.on(show, signal);
+  return node;
+}

@@ -4,6 +4,7 @@ import { sleep } from '../client/http.ts';
 import { loadChoices } from './choices.ts';
 import { el, fill } from './dom.ts';
 import { followImages } from './live-images.ts';
+import { followLoad } from './live-load.ts';
 import { createNotices } from './notices.ts';
 import { problemText } from './problem-text.ts';
 import { createSession } from './session.ts';
@@ -90,7 +91,8 @@ function open(choices: Awaited<ReturnType<typeof loadChoices>>, signal: AbortSig
   const isSignedIn = session.token() !== null;
   fill(account, isSignedIn ? signOutButton() : signInButton());
   const live = followImages(client, signal);
-  openWorkspace({ client, choices, live, notices, isSignedIn, signal }, menu, main);
+  const load = followLoad(client, signal);
+  openWorkspace({ client, choices, live, load, notices, isSignedIn, signal }, menu, main);
 }
 
 function signOutButton(): HTMLElement {

@@ -3,6 +3,9 @@ import { el, say } from './dom.ts';
 import { formatSeconds, shorten } from './format.ts';
 import { hrefOfImage } from './place.ts';
 
+/** Why it waits, when that is not only for those before it. */
+const HELD_BACK = new Set(['no_worker_online', 'queue_paused', 'queue_held']);
+
 export type QueueRow = { node: HTMLElement; show(image: ImageRecord): void };
 
 /** One image on its way. It is kept and changed, so that its button keeps the focus. */
@@ -41,10 +44,10 @@ function describe(image: ImageRecord, elapsed: number): string {
     const left = eta === null ? '' : eta > 0 ? ` · about ${formatSeconds(eta)} left` : ' · any moment now';
     return `Being made for ${formatSeconds(elapsed)}${left}`;
   }
-  const warning = image.warnings.find(({ code }) => code === 'no_worker_online');
-  if (warning) return warning.message;
+  const warning = image.warnings.find(({ code }) => HELD_BACK.has(code));
   const place = image.queue_position === null ? 'Waiting' : `Place ${image.queue_position} in the queue`;
-  return eta === null ? place : `${place} · ready in about ${formatSeconds(eta)}`;
+  const ready = eta === null ? null : `ready in about ${formatSeconds(eta)}`;
+  return [warning?.message ?? place, ready].filter(Boolean).join(' · ');
 }
 
 const secondsSince = (time: string | null): number =>

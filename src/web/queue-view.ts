@@ -5,6 +5,7 @@ import type { App, View } from './app.ts';
 import { createTable } from './data-table.ts';
 import { el, fill } from './dom.ts';
 import { formatCount, formatMs, formatSeconds, formatTime } from './format.ts';
+import { createHoldList } from './holds.ts';
 import { problemText } from './problem-text.ts';
 import { repeat } from './repeat.ts';
 import { createTiles, type Tile } from './tiles.ts';
@@ -75,26 +76,19 @@ function showLoad({ state, workers, slots, waiting, released, processing, wait, 
     {
       label: 'Your next',
       value: mine.queue_position === null ? 'not known' : `place ${formatCount(mine.queue_position)}`,
-      hint:
-        mine.eta_seconds === null
-          ? 'Nobody can say when it would be ready.'
-          : `ready in about ${formatSeconds(mine.eta_seconds)}`,
+      hint: waitOf(state, mine.eta_seconds),
     },
   ];
-  const held = holds.map(({ scope, model, by, state: now, until }) =>
-    el(
-      'li',
-      {},
-      el('strong', {}, scope === 'all' ? 'Everything' : String(model)),
-      ` is held back by ${by === 'operator' ? 'operators' : 'what Gemini answered'}, `,
-      now === 'probing'
-        ? 'and one image finds out whether it goes on.'
-        : until === null
-          ? 'until they resume it.'
-          : `until ${formatTime(until)}.`,
-    ),
-  );
-  return [createTiles(tiles), ...(held.length > 0 ? [el('ul', { class: 'panel holds' }, ...held)] : [])];
+  const held = createHoldList(holds);
+  return [createTiles(tiles), ...(held ? [held] : [])];
+}
+
+/** Whatever is reckoned, a pause comes before it. */
+function waitOf(state: string, seconds: number | null): string {
+  if (state === 'paused') return 'Nothing is started while it is paused.';
+  return seconds === null
+    ? 'Nobody can say when it would be ready.'
+    : `ready in about ${formatSeconds(seconds)}`;
 }
 
 /** Only operators are told of workers: whoever is refused is not asked again. */

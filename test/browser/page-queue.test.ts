@@ -125,3 +125,55 @@ describe('the place of what waits', () => {
     assertNoFaults(open);
   });
 });
+
+describe('a pause', () => {
+  it('is named where somebody waits, and no time is told until it is over', async () => {
+    const { token } = await waitingUser(1);
+    const open = await pages.open({ token });
+    const { page } = open;
+    const sentence = 'Everything is held back by operators, until they resume it.';
+    const stream = page.locator('.stream');
+    await promptOf(page).fill('A mole');
+    await estimateOf(page)
+      .getByText(/place \d+/)
+      .waitFor();
+    assert.equal(await stream.getByText(sentence).count(), 0);
+
+    await pages.stack.supabase.rpc('pause_generations', { p_model: null, p_until: null, p_reason: 'x' });
+    await stream.getByText(sentence).waitFor();
+    await estimateOf(page)
+      .getByText(/place \d+ in the queue\. Everything is held back by operators, until they resume it\.$/)
+      .waitFor();
+    await page.getByRole('link', { name: 'Queue', exact: true }).click();
+    await page.locator('.tile').getByText('Nothing is started while it is paused.').waitFor();
+
+    await pages.stack.supabase.rpc('resume_generations', { p_model: null, p_holds: true });
+    await page.getByText(sentence).waitFor({ state: 'detached' });
+    assertNoFaults(open);
+  });
+
+  it('is what a waiting image says instead of its place, with the time where that is known', async () => {
+    const { token, images } = await waitingUser(3);
+    const { page } = await pages.open({ token });
+    const told = [
+      { eta_seconds: null, warnings: [{ code: 'queue_paused', message: 'Operators have paused it.' }] },
+      { eta_seconds: 90, warnings: [{ code: 'queue_held', message: 'Its model is held back.' }] },
+      { eta_seconds: null, warnings: [{ code: 'no_worker_online', message: 'No worker is running.' }] },
+    ];
+    // Without the stream all that is known of them comes by the history.
+    await page.route('**/ai/events*', (route) => route.abort());
+    await page.route('**/ai/generated-images?*', async (route) => {
+      const response = await route.fetch();
+      const body = await response.json();
+      for (const item of body.items ?? []) {
+        Object.assign(item, told[images.findIndex(({ id }) => id === item.id)]);
+      }
+      await route.fulfill({ response, json: body });
+    });
+    await page.reload();
+
+    await rowOf(page, 'Pier 1').getByText('Operators have paused it.', { exact: true }).waitFor();
+    await rowOf(page, 'Pier 2').getByText('Its model is held back. · ready in about 1 min 30 s').waitFor();
+    await rowOf(page, 'Pier 3').getByText('No worker is running.', { exact: true }).waitFor();
+  });
+});
