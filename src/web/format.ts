@@ -32,8 +32,15 @@ export const formatCount = (count: number): string => new Intl.NumberFormat('en'
 export const formatTime = (time: string): string =>
   new Date(time).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 
+/** The same to the second, for what may take no longer. */
+export const formatMoment = (time: string): string =>
+  new Date(time).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+
 /** The beginning of a prompt, for a sentence or a title. */
 export function shorten(text: string, most = 60): string {
   const letters = [...text.trim().replace(/\s+/g, ' ')];
   return letters.length <= most ? letters.join('') : `${letters.slice(0, most - 1).join('')}…`;
 }
+
+/** As much of an id as differs from others of the same minute. */
+export const shortId = (id: string): string => id.slice(0, 13);

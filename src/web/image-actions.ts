@@ -5,6 +5,7 @@ import { shorten } from './format.ts';
 import type { ImageSettings } from './image-fields.ts';
 import { createImageForm } from './image-form.ts';
 import { hrefOfImage } from './place.ts';
+import { tellQueued } from './queued-notice.ts';
 
 type Deps = {
   app: App;
@@ -54,7 +55,7 @@ function askForChanges(image: ImageRecord, { app, place, signal }: Deps): void {
       estimate: (settings, call) => app.client.estimate({ ...settings, ...keptOf(image, settings) }, call),
       submit: (settings, options) => app.client.regenerate(image.id, changesOf(image, settings), options),
       onDone(made) {
-        app.notices.tell(`In the queue again: ${shorten(made.prompt)}`);
+        tellQueued(app, made, `In the queue again: ${shorten(made.prompt)}`);
         location.hash = hrefOfImage(made.id);
       },
     },

@@ -1,5 +1,6 @@
 import type { ImageRecord } from '../client/images.ts';
 import type { App } from './app.ts';
+import { createBatchLink } from './batch-link.ts';
 import { el, fill, say, webAddress } from './dom.ts';
 import { shorten } from './format.ts';
 import { createActions } from './image-actions.ts';
@@ -8,7 +9,11 @@ import { createFacts } from './image-facts.ts';
 import { createLine } from './image-line.ts';
 import { createStory } from './image-story.ts';
 import { leaveImage } from './place.ts';
-import { problemText } from './problem-text.ts';
+import { isGone, problemText } from './problem-text.ts';
+
+const DELETED = 'The image was deleted.';
+
+type Shown = { id: string; sequence: number; stop: AbortController; batch: HTMLElement | null };
 
 export type ImageDialog = { open(id: string): void; close(): void };
 
@@ -28,7 +33,7 @@ export function createImageDialog(app: App): ImageDialog {
     el('div', { class: 'heading' }, title, close),
     el('div', { class: 'halves' }, picture, el('div', { class: 'told' }, actions, asked, facts, story, line)),
   );
-  let shown: { id: string; sequence: number; stop: AbortController } | null = null;
+  let shown: Shown | null = null;
 
   const show = (image: ImageRecord): void => {
     if (shown?.id !== image.id || shown.sequence > image.status_sequence) return;
@@ -37,7 +42,8 @@ export function createImageDialog(app: App): ImageDialog {
     shown.sequence = image.status_sequence;
     say(title, shorten(image.prompt, 200));
     fill(picture, createWhole(image));
-    fill(facts, createFacts(image, app.choices));
+    if (isFirst && image.batch_id !== null) shown.batch = createBatchLink(app, image.batch_id, signal);
+    fill(facts, createFacts(image, app.choices, shown.batch));
     fill(actions, createActions(image, { app, place: asked, signal, onDeleted: leave }));
     if (!isFirst) return;
     fill(story, createStory(app, image.id, signal));
@@ -50,7 +56,8 @@ export function createImageDialog(app: App): ImageDialog {
   };
   const showGone = (why: string): void => {
     say(title, 'No image');
-    for (const part of [picture, actions, asked, line]) fill(part);
+    dialog.classList.add('bare');
+    for (const part of [picture, actions, asked, story, line]) fill(part);
     fill(facts, el('p', { class: 'problem', role: 'alert' }, why));
   };
   const read = async (id: string, signal: AbortSignal): Promise<void> => {
@@ -58,7 +65,7 @@ export function createImageDialog(app: App): ImageDialog {
       show(await app.client.get(id, { signal, retryForMs: 5_000 }));
     } catch (error) {
       if (signal.aborted) return;
-      showGone(problemText(error));
+      showGone(isGone(error) ? DELETED : problemText(error));
     }
   };
 
@@ -73,7 +80,7 @@ export function createImageDialog(app: App): ImageDialog {
     if (event.target === dialog) dialog.close();
   });
   app.live.on((message) => {
-    if (message.type === 'deleted' && message.id === shown?.id) showGone('It was deleted.');
+    if (message.type === 'deleted' && message.id === shown?.id) showGone(DELETED);
     const changed =
       message.type === 'ended' ? message.image : app.live.active().find(({ id }) => id === shown?.id);
     if (changed && changed.status_sequence !== shown?.sequence) show(changed);
@@ -84,7 +91,8 @@ export function createImageDialog(app: App): ImageDialog {
       if (shown?.id === id) return;
       shown?.stop.abort();
       const stop = new AbortController();
-      shown = { id, sequence: -1, stop };
+      shown = { id, sequence: -1, stop, batch: null };
+      dialog.classList.remove('bare');
       say(title, 'Loading …');
       for (const part of [picture, facts, actions, asked, story, line]) fill(part);
       if (!dialog.open) {

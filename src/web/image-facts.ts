@@ -1,13 +1,13 @@
 import type { ImageRecord } from '../client/images.ts';
 import { type Choices, nameOfDataset } from './choices.ts';
 import { el } from './dom.ts';
-import { formatBytes, formatMs, formatTime, formatUsd } from './format.ts';
+import { formatBytes, formatMoment, formatMs, formatUsd } from './format.ts';
 
-type Fact = [label: string, value: string | null];
+type Fact = [label: string, value: string | HTMLElement | null];
 
-/** What is known of an image, in words; what is not known is not there. */
-export function createFacts(image: ImageRecord, choices: Choices): HTMLElement {
-  const facts = factsOf(image, choices).flatMap(([label, value]) =>
+/** What is known of an image, in words; what is not known is not there. `batch` leads to the one that it is of. */
+export function createFacts(image: ImageRecord, choices: Choices, batch: HTMLElement | null): HTMLElement {
+  const facts = factsOf(image, choices, batch).flatMap(([label, value]) =>
     value === null ? [] : [el('dt', {}, label), el('dd', {}, value)],
   );
   return el(
@@ -38,11 +38,13 @@ function createError({ error }: ImageRecord): HTMLElement | null {
   );
 }
 
-function factsOf(image: ImageRecord, { datasets }: Choices): Fact[] {
+function factsOf(image: ImageRecord, { datasets }: Choices, batch: HTMLElement | null): Fact[] {
   const dataset = datasets.find(({ id }) => id === image.dataset_id);
   const size = image.width && image.height ? `${image.width} × ${image.height}` : null;
   return [
     ['State', image.cancel_requested_at && !image.completed_at ? 'stopping' : image.status],
+    ['Batch', batch],
+    ['Name in the batch', image.custom_id],
     ['Dataset', dataset ? nameOfDataset(dataset) : image.dataset_id],
     ['Style', image.style],
     ['Settings', join(image.aspect_ratio, image.quality, image.resolution, image.format)],
@@ -51,8 +53,8 @@ function factsOf(image: ImageRecord, { datasets }: Choices): Fact[] {
     ['References', image.reference_images_count ? String(image.reference_images_count) : null],
     ['Cost', costOf(image)],
     ['Times', timesOf(image)],
-    ['Asked for', formatTime(image.created_at)],
-    ['Ended', image.completed_at === null ? null : formatTime(image.completed_at)],
+    ['Asked for', formatMoment(image.created_at)],
+    ['Ended', image.completed_at === null ? null : formatMoment(image.completed_at)],
     ['Attempts', image.attempt > 1 ? String(image.attempt) : null],
     ['Id', image.id],
   ];

@@ -11,8 +11,8 @@ export type ImageSettings = Pick<
 export type ImageFields = {
   node: HTMLElement;
   values(): ImageSettings;
-  /** Shows what is wrong with each, and goes to the first. Null takes it away. */
-  explain(problems: Map<string, string> | null): void;
+  /** Shows what is wrong with each, and goes to the first. Answers whether all of it stands at a field now. */
+  explain(problems: Map<string, string>): boolean;
   focus(): void;
 };
 
@@ -81,7 +81,7 @@ export function createImageFields(choices: Choices, from: ImageRecord | null): I
       let first: HTMLElement | null = null;
       for (const [name, problem] of problems) {
         const input = inputs[name as keyof ImageSettings];
-        const text = found?.get(name) ?? '';
+        const text = found.get(name) ?? '';
         // Darkroom's own begin with a verb.
         say(problem, /^[a-z]/.test(text) ? `${labelOf(input)} ${text}.` : text);
         input.toggleAttribute('aria-invalid', false);
@@ -89,6 +89,7 @@ export function createImageFields(choices: Choices, from: ImageRecord | null): I
         if (text) first ??= input;
       }
       first?.focus();
+      return found.size > 0 && [...found.keys()].every((name) => problems.has(name));
     },
     focus: () => inputs.prompt.focus(),
   };

@@ -3,13 +3,16 @@ import type { App } from './app.ts';
 import { el, fill } from './dom.ts';
 import { createEstimateLine } from './estimate-line.ts';
 import { createImageFields, type ImageSettings } from './image-fields.ts';
-import { fieldProblems, problemText } from './problem-text.ts';
+import type { Connection } from './live-images.ts';
+import { fieldProblems, isOutage, problemText } from './problem-text.ts';
 import { createSubmitOnce } from './submit-once.ts';
 
 type Call = { signal: AbortSignal; retryForMs: number };
 
 /** Long enough for a restart of the API; whoever waits longer is told, and may send again. */
 const SEND_FOR_MS = 8_000;
+
+const ANSWERS = new Set<Connection>(['live', 'polling']);
 
 export type ImageForm = {
   /** The words on the button. */
@@ -36,6 +39,7 @@ export function createImageForm(app: App, form: ImageForm, signal: AbortSignal):
     estimate.ask(isEmpty ? null : (current) => form.estimate(settings, { signal: current, retryForMs: 0 }));
   };
   let isSending = false;
+  let isAway = false;
   const submit = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
     if (isSending) return;
@@ -43,7 +47,7 @@ export function createImageForm(app: App, form: ImageForm, signal: AbortSignal):
     button.setAttribute('aria-disabled', 'true');
     fill(button, 'Sending …');
     fill(problem);
-    fields.explain(null);
+    fields.explain(new Map());
     try {
       const image = await send(fields.values());
       app.live.put(image);
@@ -51,18 +55,26 @@ export function createImageForm(app: App, form: ImageForm, signal: AbortSignal):
       ask();
     } catch (error) {
       if (signal.aborted) return;
-      fill(problem, problemText(error));
-      fields.explain(fieldProblems(error));
+      isAway = isOutage(error);
+      if (!fields.explain(fieldProblems(error))) fill(problem, problemText(error));
     } finally {
       isSending = false;
       button.removeAttribute('aria-disabled');
       fill(button, form.action);
     }
   };
+  const change = (): void => {
+    fill(problem);
+    ask();
+  };
+  app.live.on((message) => {
+    const isBack = message.type === 'connection' && ANSWERS.has(message.connection);
+    if (isBack && isAway) fill(problem);
+  }, signal);
   ask();
   return el(
     'form',
-    { novalidate: true, onsubmit: submit, oninput: ask, onkeydown: sendByKeys },
+    { novalidate: true, onsubmit: submit, oninput: change, onkeydown: sendByKeys },
     fields.node,
     estimate.node,
     problem,

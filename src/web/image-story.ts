@@ -1,7 +1,7 @@
-import type { ImageEvents } from '../client/images.ts';
+import { hasEnded, type ImageEvents } from '../client/images.ts';
 import type { App } from './app.ts';
 import { el, fill } from './dom.ts';
-import { formatMs, formatTime } from './format.ts';
+import { formatMoment, formatMs } from './format.ts';
 import { problemText } from './problem-text.ts';
 
 type ImageEvent = ImageEvents['events'][number];
@@ -25,18 +25,23 @@ export function createStory(app: App, id: string, signal: AbortSignal): HTMLElem
 
 function tell({ events, is_complete: isComplete }: ImageEvents): HTMLElement[] {
   if (events.length === 0) return [el('p', { class: 'hint' }, 'Nobody wrote it down.')];
-  const steps = events.map((event, index) => {
-    const before = events[index - 1];
-    const took = before ? formatMs(Date.parse(event.at) - Date.parse(before.at)) : null;
-    return el(
-      'li',
-      {},
-      el('p', {}, describe(event)),
-      el('small', {}, took === null ? formatTime(event.at) : `after ${took}`),
-    );
-  });
+  const steps = events.map((event, index) =>
+    el('li', {}, el('p', {}, describe(event)), el('small', {}, timeOf(event, index, events))),
+  );
   const cut = el('p', { class: 'hint' }, 'There was more before that.');
   return [...(isComplete ? [] : [cut]), el('ol', {}, ...steps)];
+}
+
+/** The first by the clock, the others by how long each took, and the end also by the whole. */
+function timeOf(event: ImageEvent, index: number, events: ImageEvent[]): string {
+  const [first, before] = [events[0], events[index - 1]];
+  if (!first || !before) return formatMoment(event.at);
+  const took = formatMs(Date.parse(event.at) - Date.parse(before.at));
+  const step =
+    event.to === 'processing' && event.from === 'pending' ? `${took} in the queue` : `${took} later`;
+  return hasEnded({ status: event.to })
+    ? `${step} · ${formatMs(Date.parse(event.at) - Date.parse(first.at))} in all`
+    : step;
 }
 
 function describe({ from, to, attempt, error }: ImageEvent): string {

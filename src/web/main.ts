@@ -39,6 +39,11 @@ const client = createDarkroomClient({
   fetch: fetchOfSession,
 });
 
+// Not by the address: that says which view is there.
+document.querySelector('.skip')?.addEventListener('click', (event) => {
+  event.preventDefault();
+  main.focus();
+});
 begin();
 
 /** What was there is over. */

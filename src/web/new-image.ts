@@ -2,6 +2,7 @@ import type { App } from './app.ts';
 import { el } from './dom.ts';
 import { shorten } from './format.ts';
 import { createImageForm } from './image-form.ts';
+import { tellQueued } from './queued-notice.ts';
 
 /** The form at the side. What it holds stays, for the next image is often nearly the same. */
 export function createNewImage(app: App, signal: AbortSignal): HTMLElement {
@@ -12,7 +13,7 @@ export function createNewImage(app: App, signal: AbortSignal): HTMLElement {
       from: null,
       estimate: app.client.estimate,
       submit: app.client.submit,
-      onDone: ({ prompt }) => app.notices.tell(`In the queue: ${shorten(prompt)}`),
+      onDone: (image) => tellQueued(app, image, `In the queue: ${shorten(image.prompt)}`),
     },
     signal,
   );

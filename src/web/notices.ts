@@ -6,10 +6,12 @@ const SHOWN_MS = 6_000;
 export type Notices = {
   /** Has to be inside whatever dialog is open: everything else is out of reach then. */
   node: HTMLElement;
-  /** What went well; it goes by itself. */
-  tell(text: string): void;
+  /** What went well; it goes by itself, or when what comes back is called. */
+  tell(text: string): () => void;
   /** What went wrong; it stays until it is read. */
   fail(error: unknown, doing: string): void;
+  /** The same in words of one's own. */
+  warn(text: string): void;
 };
 
 /** Short messages in a corner, which are read aloud as they come. */
@@ -34,9 +36,13 @@ export function createNotices(): Notices {
     tell(text) {
       const notice = show(good, text, 'good');
       setTimeout(() => notice.remove(), SHOWN_MS);
+      return () => notice.remove();
     },
     fail(error, doing) {
       show(bad, `${doing}: ${problemText(error)}`, 'bad');
+    },
+    warn(text) {
+      show(bad, text, 'bad');
     },
   };
 }

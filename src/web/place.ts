@@ -4,8 +4,11 @@ export type Place = { view: string; image: string | null; query: URLSearchParams
 export function readPlace(hash: string): Place {
   const [path = '', query = ''] = hash.replace(/^#\/?/, '').split('?');
   const [view = '', image = ''] = path.split('/');
-  return { view, image: /^[0-9a-f-]{36}$/i.test(image) ? image : null, query: new URLSearchParams(query) };
+  return { view, image: image || null, query: new URLSearchParams(query) };
 }
+
+/** Whether an image can have that id; whether one does is for the API to say. */
+export const isImageId = (text: string): boolean => /^[0-9a-f-]{36}$/i.test(text);
 
 export function hrefOf({
   view,

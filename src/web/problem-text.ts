@@ -5,7 +5,6 @@ const ADVICE: Record<string, string> = {
   unauthorized: 'Sign in with a token or an API key that is valid.',
   forbidden: 'This account may not do that.',
   not_found: 'It is not there, or not yours.',
-  gone: 'It was deleted.',
   queue_full: 'Wait until some of your images are made, or cancel some.',
   too_many_streams: 'Close other windows of this page.',
   idempotency_in_progress: 'The same request is still being accepted: try again in a moment.',
@@ -13,6 +12,13 @@ const ADVICE: Record<string, string> = {
   payload_too_large: 'Make it smaller.',
   internal: 'Try again; if it stays so, tell whoever runs this Darkroom the request id.',
 };
+
+/** It was there and is deleted. */
+export const isGone = (error: unknown): boolean => error instanceof DarkroomError && error.code === 'gone';
+
+/** Nobody was there to answer; it says nothing of what was asked. */
+export const isOutage = (error: unknown): boolean =>
+  error instanceof TypeError || (error instanceof DarkroomError && error.status >= 500);
 
 /** One sentence or two for a person: what is wrong, its code, and what to do. */
 export function problemText(error: unknown): string {

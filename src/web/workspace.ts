@@ -2,7 +2,7 @@ import type { App, View } from './app.ts';
 import { el, fill, say } from './dom.ts';
 import { createImageDialog } from './image-dialog.ts';
 import type { Connection } from './live-images.ts';
-import { hrefOf, readPlace } from './place.ts';
+import { hrefOf, isImageId, type Place, readPlace } from './place.ts';
 import { VIEWS } from './views.ts';
 
 const CONNECTIONS: Record<Connection, string> = {
@@ -34,8 +34,8 @@ export function openWorkspace(app: App, header: HTMLElement, main: HTMLElement):
   let left = new AbortController();
   let shown = '';
   const show = (): void => {
-    const place = readPlace(location.hash);
-    const view = VIEWS.find(({ name }) => name === place.view) ?? (VIEWS[0] as View);
+    const place = findPlace(app);
+    const view = VIEWS.find(({ name }) => name === place.view) as View;
     const key = `${view.name}?${place.query}`;
     if (key !== shown) {
       left.abort();
@@ -57,4 +57,22 @@ export function openWorkspace(app: App, header: HTMLElement, main: HTMLElement):
   addEventListener('hashchange', show, { signal: app.signal });
   app.signal.addEventListener('abort', () => dialog.close(), { once: true });
   show();
+}
+
+/** Where the address leads; one that leads nowhere is told, and made one that does. */
+function findPlace({ notices }: App): Place {
+  const asked = readPlace(location.hash);
+  const isView = VIEWS.some(({ name }) => name === asked.view);
+  const isImage = asked.image === null || isImageId(asked.image);
+  const place = {
+    ...asked,
+    view: isView ? asked.view : (VIEWS[0] as View).name,
+    image: isImage ? asked.image : null,
+  };
+  if (isView && isImage) return place;
+  if (asked.view !== '') {
+    notices.warn(isView ? 'There is no such image.' : 'There is no such page.');
+    history.replaceState(null, '', hrefOf({ ...place, image: place.image ?? '' }));
+  }
+  return place;
 }

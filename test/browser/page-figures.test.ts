@@ -105,6 +105,33 @@ describe('usage', () => {
   });
 });
 
+describe('an image of a batch', () => {
+  it('says of which one, how it is called there, and leads to the others', async () => {
+    const worker = await pages.stack.startWorker();
+    const { token } = await pages.stack.createUser();
+    const client = pages.clientOf(token);
+    const items = ['first', 'second'].map((custom_id) => ({
+      prompt: 'A quay [[sim:bytes=1024]]',
+      custom_id,
+    }));
+    const batch = await client.batches.create({ name: 'Quays', items });
+    await client.batches.wait(batch.id);
+    await worker.stop();
+    const image = (await client.historyPage({ batch_id: batch.id })).items.find(
+      ({ custom_id: name }) => name === 'second',
+    );
+    const open = await pages.open({ token, path: `/#/images/${image?.id}` });
+    const dialog = open.page.getByRole('dialog');
+
+    await dialog.getByText('second', { exact: true }).waitFor();
+    await dialog.getByRole('link', { name: 'Quays' }).click();
+
+    await open.page.getByText('Only one batch').waitFor();
+    assert.equal(await dialog.count(), 0);
+    assertNoFaults(open);
+  });
+});
+
 describe('what happened to an image', () => {
   it('is told step by step, with what went wrong on the way', async () => {
     const worker = await pages.stack.startWorker();
@@ -130,6 +157,11 @@ describe('what happened to an image', () => {
       ],
     );
     assert.match(told[2] ?? '', /upstream_error/);
+    const times = await steps.locator('small').allTextContents();
+    assert.match(times[0] ?? '', /:\d\d:\d\d/);
+    assert.match(times[1] ?? '', /^[\d.]+ m?s in the queue$/);
+    assert.match(times[2] ?? '', /^[\d.]+ m?s later$/);
+    assert.match(times[4] ?? '', /^[\d.]+ m?s later · [\d.]+ m?s in all$/);
     assertNoFaults(open);
   });
 });

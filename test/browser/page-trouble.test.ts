@@ -70,6 +70,7 @@ describe('what is refused', () => {
     await make(page).click();
 
     await page.getByText('Prompt is empty.').waitFor();
+    assert.equal(await page.getByText('validation_failed').count(), 0);
     assert.equal(await promptOf(page).getAttribute('aria-invalid'), 'true');
     assert.equal(await page.evaluate('document.activeElement.name'), 'prompt');
     await promptOf(page).fill('A jetty [[sim:bytes=1024]]');
@@ -98,6 +99,8 @@ describe('what is refused', () => {
 
     await page.getByText('Too many submits. Try again in 30 s. (rate_limited)').waitFor();
     assert.equal(await promptOf(page).inputValue(), 'A breakwater');
+    await promptOf(page).fill('A breakwater, later');
+    await page.getByText('Too many submits.').waitFor({ state: 'detached' });
   });
 });
 
@@ -127,6 +130,28 @@ describe('an API that is away', () => {
     assertNoFaults(open);
   });
 
+  it('is no longer told at the form once it answers again', async () => {
+    const open = await pages.open();
+    const { page } = open;
+    await page.getByText('Live', { exact: true }).waitFor();
+    await promptOf(page).fill('A slipway [[sim:bytes=1024]]');
+    await pages.stopApi();
+
+    await make(page).click();
+    const problem = page.locator('.new-image .problem', { hasText: 'Darkroom cannot be reached.' });
+    await problem.waitFor();
+    await pages.startApi();
+
+    await page.getByText('Live', { exact: true }).waitFor();
+    await problem.waitFor({ state: 'detached' });
+    assert.equal(await promptOf(page).inputValue(), 'A slipway [[sim:bytes=1024]]');
+    await make(page).click();
+    await galleryOf(page)
+      .getByRole('link', { name: /A slipway/ })
+      .waitFor();
+    assertNoFaults(open);
+  });
+
   it('makes one image of what is sent again after an answer was lost', async () => {
     const { page } = await pages.open();
     const before = await countImages();
@@ -142,7 +167,8 @@ describe('an API that is away', () => {
     await make(page).click();
 
     // The stream of events may show the image before the form has an answer: that it has one is what ends the resending.
-    await page.getByText(/^In the queue: A buoy/).waitFor();
+    await waitFor('two lost answers', async () => lost === 2);
+    await make(page).waitFor();
     await galleryOf(page)
       .getByRole('link', { name: /A buoy/ })
       .waitFor();
