@@ -1,5 +1,6 @@
 import type { DarkroomClient } from '../client/client.ts';
 import type { Choices } from './choices.ts';
+import type { Draft } from './draft.ts';
 import type { LiveImages } from './live-images.ts';
 import type { LiveLoad } from './live-load.ts';
 import type { Notices } from './notices.ts';
@@ -11,6 +12,8 @@ export type App = {
   live: LiveImages;
   load: LiveLoad;
   notices: Notices;
+  /** Of the form for a new image. */
+  draft: Draft;
   /** Whether there is a token; without one the caller is nobody in particular. */
   isSignedIn: boolean;
   /** Aborts when the session ends. */

@@ -52,6 +52,7 @@ function askForChanges(image: ImageRecord, { app, place, signal }: Deps): void {
     {
       action: 'Regenerate',
       from: image,
+      draft: null,
       estimate: (settings, call) => app.client.estimate({ ...settings, ...keptOf(image, settings) }, call),
       submit: (settings, options) => app.client.regenerate(image.id, changesOf(image, settings), options),
       onDone(made) {

@@ -1,4 +1,4 @@
-import type { ImageRecord, ImageRequest } from '../client/images.ts';
+import type { ImageRequest } from '../client/images.ts';
 import { type Choices, nameOfDataset } from './choices.ts';
 import { el, newId, say } from './dom.ts';
 
@@ -7,6 +7,9 @@ export type ImageSettings = Pick<
   ImageRequest,
   'prompt' | 'dataset_id' | 'style' | 'aspect_ratio' | 'quality' | 'format'
 >;
+
+/** What fields may be filled from: an image has more than they do. */
+type Filled = { [Name in keyof ImageSettings]?: string | null | undefined };
 
 export type ImageFields = {
   node: HTMLElement;
@@ -18,8 +21,8 @@ export type ImageFields = {
 
 type Option = { value: string; label: string };
 
-/** The fields of a request, filled from an image where it is to be made again. */
-export function createImageFields(choices: Choices, from: ImageRecord | null): ImageFields {
+/** The fields of a request, filled from what was there before. */
+export function createImageFields(choices: Choices, from: Filled | null): ImageFields {
   const { options, datasets } = choices;
   const inputs: Record<keyof ImageSettings, HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement> = {
     prompt: el('textarea', { rows: 4, maxlength: options.limits.prompt_characters, required: true }),
@@ -107,7 +110,7 @@ function select(empty: string | null, options: Option[]): HTMLSelectElement {
 }
 
 /** An image keeps the dataset that it was made with, also when that is not in the list. */
-function datasetOptions({ datasets }: Choices, from: ImageRecord | null): Option[] {
+function datasetOptions({ datasets }: Choices, from: Filled | null): Option[] {
   const known = datasets.map((dataset) => ({ value: dataset.id, label: nameOfDataset(dataset) }));
   const own = from?.dataset_id ?? null;
   if (own === null || known.some(({ value }) => value === own)) return known;

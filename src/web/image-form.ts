@@ -1,6 +1,7 @@
 import type { GenerationEstimate, ImageRecord } from '../client/images.ts';
 import type { App } from './app.ts';
 import { el, fill } from './dom.ts';
+import type { Draft } from './draft.ts';
 import { createEstimateLine } from './estimate-line.ts';
 import { createImageFields, type ImageSettings } from './image-fields.ts';
 import type { Connection } from './live-images.ts';
@@ -18,6 +19,8 @@ export type ImageForm = {
   /** The words on the button. */
   action: string;
   from: ImageRecord | null;
+  /** Where what is typed is kept, and comes from; null: it goes with the form. */
+  draft: Draft | null;
   estimate(settings: ImageSettings, call: Call): Promise<GenerationEstimate>;
   submit(settings: ImageSettings, call: Call & { idempotencyKey: string }): Promise<ImageRecord>;
   onDone(image: ImageRecord): void;
@@ -25,7 +28,7 @@ export type ImageForm = {
 
 /** A form for one image, new or made again: its fields, what it would cost, and the button. */
 export function createImageForm(app: App, form: ImageForm, signal: AbortSignal): HTMLFormElement {
-  const fields = createImageFields(app.choices, form.from);
+  const fields = createImageFields(app.choices, form.from ?? form.draft?.read() ?? null);
   const estimate = createEstimateLine(app, form.from?.model ?? app.choices.options.default_model, signal);
   const problem = el('p', { class: 'problem', role: 'alert' });
   const button = el('button', { class: 'primary' }, form.action);
@@ -64,6 +67,7 @@ export function createImageForm(app: App, form: ImageForm, signal: AbortSignal):
     }
   };
   const change = (): void => {
+    form.draft?.keep(fields.values());
     fill(problem);
     ask();
   };

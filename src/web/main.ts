@@ -3,6 +3,7 @@ import { DarkroomError } from '../client/darkroom-error.ts';
 import { sleep } from '../client/http.ts';
 import { loadChoices } from './choices.ts';
 import { el, fill } from './dom.ts';
+import { createDrafts } from './draft.ts';
 import { followImages } from './live-images.ts';
 import { followLoad } from './live-load.ts';
 import { createNotices } from './notices.ts';
@@ -20,6 +21,7 @@ const menu = document.getElementById('menu') as HTMLElement;
 const account = document.getElementById('account') as HTMLElement;
 const notices = createNotices();
 const session = createSession();
+const drafts = createDrafts();
 let ended = new AbortController();
 
 /** Answers 401 to a token: that is over, for whatever asked. */
@@ -97,12 +99,14 @@ function open(choices: Awaited<ReturnType<typeof loadChoices>>, signal: AbortSig
   fill(account, isSignedIn ? signOutButton() : signInButton());
   const live = followImages(client, signal);
   const load = followLoad(client, signal);
-  openWorkspace({ client, choices, live, load, notices, isSignedIn, signal }, menu, main);
+  const draft = drafts.of(session.token());
+  openWorkspace({ client, choices, live, load, notices, draft, isSignedIn, signal }, menu, main);
 }
 
 function signOutButton(): HTMLElement {
   const signOut = (): void => {
     session.signOut();
+    drafts.forget();
     begin();
   };
   return el('button', { type: 'button', class: 'quiet', onclick: signOut }, 'Sign out');

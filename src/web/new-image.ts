@@ -11,6 +11,7 @@ export function createNewImage(app: App, signal: AbortSignal): HTMLElement {
     {
       action: 'Make the image',
       from: null,
+      draft: app.draft,
       estimate: app.client.estimate,
       submit: app.client.submit,
       onDone: (image) => tellQueued(app, image, `In the queue: ${shorten(image.prompt)}`),
