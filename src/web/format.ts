@@ -22,6 +22,10 @@ export const formatMs = (ms: number): string =>
       ? `${(ms / 1_000).toFixed(1)} s`
       : formatSeconds(ms / 1_000);
 
+/** All is only said of all: 99.9 % is the most of anything less. */
+export const formatShare = (share: number): string =>
+  share === 1 ? '100 %' : `${(Math.floor(share * 1_000) / 10).toFixed(1)} %`;
+
 export function formatBytes(bytes: number): string {
   return bytes < 1_000_000 ? `${Math.ceil(bytes / 1_000)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
 }

@@ -20,23 +20,27 @@ export function createUsageChart({ from, to, groups }: UsageRecord): HTMLElement
       cost: found?.cost_usd ?? 0,
     };
   });
-  const most = Math.max(1, ...days.map(({ made, lost }) => made + lost));
-  const total = days.reduce((sum, { made }) => sum + made, 0);
+  const highest = Math.max(1, ...days.map(({ made, lost }) => made + lost));
+  const most = Math.max(...days.map(({ made }) => made));
+  const [made, lost] = [sumOf(days, 'made'), sumOf(days, 'lost')];
+  const told = `${formatCount(made)} made, at most ${formatCount(most)} on one day; ${formatCount(lost)} not made`;
   const chart = svg('svg', {
     viewBox: `0 0 ${days.length * STEP} ${HEIGHT}`,
     preserveAspectRatio: 'none',
     role: 'img',
-    'aria-label': `Images a day from ${from} to ${to}: ${formatCount(total)} made, at most ${formatCount(most)} on one day.`,
+    'aria-label': `Images a day from ${from} to ${to}: ${told}.`,
   });
-  chart.append(...days.map((day, index) => bar(day, index, HEIGHT / most)));
+  chart.append(...days.map((day, index) => bar(day, index, HEIGHT / highest)));
   return el(
     'figure',
     { class: 'panel chart' },
-    el('p', { class: 'hint' }, `Images a day, at most ${formatCount(most)}`),
+    el('p', { class: 'hint' }, `Images a day: ${told}`),
     chart,
     el('figcaption', { class: 'hint' }, el('span', {}, from), el('span', {}, to)),
   );
 }
+
+const sumOf = (days: Day[], part: 'made' | 'lost'): number => days.reduce((sum, day) => sum + day[part], 0);
 
 function bar({ day, made, lost, cost }: Day, index: number, scale: number): SVGElement {
   const part = (kind: string, count: number, below: number) =>

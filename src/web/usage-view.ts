@@ -3,7 +3,7 @@ import type { App, View } from './app.ts';
 import { type Choices, nameOfDataset } from './choices.ts';
 import { createTable } from './data-table.ts';
 import { el, fill, newId } from './dom.ts';
-import { formatCount, formatMs, formatTime, formatUsd, shorten } from './format.ts';
+import { formatCount, formatMs, formatShare, formatTime, formatUsd, shorten } from './format.ts';
 import { problemText } from './problem-text.ts';
 import { createTiles } from './tiles.ts';
 import { createUsageChart } from './usage-chart.ts';
@@ -84,6 +84,7 @@ async function read(
     return [el('p', { class: 'panel' }, 'No image was asked for in this time.')];
   return [
     createTotals(daily.total),
+    el('p', { class: 'hint' }, 'Times are to within a tenth.'),
     createUsageChart(daily),
     createGroups(by, grouped, choices),
     ...(prompts.length > 0 ? [createPrompts(prompts)] : []),
@@ -109,8 +110,8 @@ function createTotals(total: UsageRecord['total']): HTMLElement {
     },
     {
       label: 'Success',
-      value: rate === null ? 'not known' : `${(rate * 100).toFixed(rate < 0.995 ? 1 : 0)} %`,
-      hint: `${formatCount(total.failed + total.expired)} failed`,
+      value: rate === null ? 'not known' : formatShare(rate),
+      hint: `${formatCount(total.failed)} failed · ${formatCount(total.expired)} expired`,
     },
     {
       label: 'In the queue',
@@ -132,7 +133,8 @@ function createGroups(by: keyof typeof GROUPS, { groups }: UsageRecord, choices:
     [
       { title: GROUPS[by], value: (group) => nameOf(by, group, choices) },
       { title: 'Images', value: ({ images }) => formatCount(images), isNumber: true },
-      { title: 'Failed', value: ({ failed, expired }) => formatCount(failed + expired), isNumber: true },
+      { title: 'Failed', value: ({ failed }) => formatCount(failed), isNumber: true },
+      { title: 'Expired', value: ({ expired }) => formatCount(expired), isNumber: true },
       { title: 'Cost', value: ({ cost_usd }) => formatUsd(cost_usd), isNumber: true },
       { title: 'Made again', value: ({ regenerations }) => formatCount(regenerations), isNumber: true },
       { title: 'Deleted', value: ({ deleted }) => formatCount(deleted), isNumber: true },

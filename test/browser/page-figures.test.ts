@@ -94,11 +94,14 @@ describe('usage', () => {
       .getByText(`$${cost?.toFixed(4)}`)
       .waitFor();
     await tileOf(page, 'Success').getByText('50.0 %').waitFor();
-    await page.getByRole('img', { name: /^Images a day from .*: 1 made, at most 2 on one day\.$/ }).waitFor();
+    await tileOf(page, 'Success').getByText('1 failed · 0 expired').waitFor();
+    await page
+      .getByRole('img', { name: /^Images a day from .*: 1 made, at most 1 on one day; 1 not made\.$/ })
+      .waitFor();
     await page.getByRole('table', { name: 'Prompts that are used most' }).getByText('a lighthouse').waitFor();
     await page.getByLabel('Table by').selectOption('style');
     const styles = page.getByRole('table', { name: 'By style' });
-    await styles.getByRole('row', { name: /^anime 1 0 \$/ }).waitFor();
+    await styles.getByRole('row', { name: /^anime 1 0 0 \$/ }).waitFor();
     await page.getByLabel('Time').selectOption('365');
     await styles.waitFor();
     assertNoFaults(open);
