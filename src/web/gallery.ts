@@ -30,9 +30,16 @@ export function createGallery(app: App, query: URLSearchParams, signal: AbortSig
       isFiltered(filter) ? 'No image is like that.' : 'There is no image yet. Make the first one.',
     signal,
   });
-  // Of a large batch that ends while the page is open only the number is told: nobody looks at thousands as they come.
+  // Of a large batch that ends while the page is open only the number is told to who looks further down: what they see would
+  // move. At the top all come in, and what they push out is found again by going on.
   let come = 0;
   const news = el('button', { type: 'button', hidden: true, onclick: () => restart() });
+  const isAtTop = (): boolean => images.node.getBoundingClientRect().top >= 0;
+  const renew = (): void => {
+    come = 0;
+    news.hidden = true;
+    void images.renew();
+  };
   const restart = (): void => {
     come = 0;
     news.hidden = true;
@@ -45,7 +52,10 @@ export function createGallery(app: App, query: URLSearchParams, signal: AbortSig
     }
     come += 1;
     if (come <= MOST_LIVE) images.put(image);
-    else {
+    else if (isAtTop()) {
+      images.put(image);
+      renew();
+    } else {
       news.hidden = false;
       say(news, `Show ${formatCount(come - MOST_LIVE)} more that are new`);
     }
@@ -55,6 +65,7 @@ export function createGallery(app: App, query: URLSearchParams, signal: AbortSig
     if (message.type === 'deleted') images.remove(message.id);
     if (message.type === 'resync') restart();
   }, signal);
+  addEventListener('scroll', () => !news.hidden && isAtTop() && renew(), { signal, passive: true });
   return el(
     'section',
     { 'aria-labelledby': 'gallery' },

@@ -8,6 +8,8 @@ export type PagedList<Item> = {
   node: HTMLElement;
   /** From the first page on. */
   restart(): void;
+  /** Reads the first page again and lets go of what is older; what is there stays until then. */
+  renew(): Promise<void>;
   /** Replaces an item that is there, or puts a new one where it belongs by its time. */
   put(item: Item): void;
   remove(id: string): void;
@@ -135,18 +137,45 @@ export function createPagedList<Item extends { id: string; created_at: string }>
     showState();
     void readOn();
   };
+  const remove = (id: string): void => {
+    const entry = shown.get(id);
+    if (!entry) return;
+    entry.node.remove();
+    order.splice(order.indexOf(entry), 1);
+    shown.delete(id);
+  };
+  const renew = async (): Promise<void> => {
+    reading?.abort();
+    const own = new AbortController();
+    reading = own;
+    try {
+      const page = await read(null, AbortSignal.any([own.signal, signal]));
+      if (own.signal.aborted) return;
+      for (const item of page.items) if (!shown.has(item.id)) put(item);
+      const last = page.items.at(-1);
+      for (const { item } of [...order]) if (last && isOlder(item, last)) remove(item.id);
+      cursor = page.next_cursor;
+      isAtEnd = cursor === null;
+    } catch {
+      // Nothing is lost: what is there stays, and its end is where it was.
+    } finally {
+      if (reading === own) {
+        reading = null;
+        list.removeAttribute('aria-busy');
+        showState();
+      }
+    }
+    if (!isAtEnd) watchAgain();
+  };
   restart();
   return {
     node,
     restart,
+    renew,
     put,
     has: (id) => shown.has(id),
     remove(id) {
-      const entry = shown.get(id);
-      if (!entry) return;
-      entry.node.remove();
-      order.splice(order.indexOf(entry), 1);
-      shown.delete(id);
+      remove(id);
       showState();
     },
   };

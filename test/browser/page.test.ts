@@ -179,53 +179,6 @@ describe('somebody who signs in', () => {
     assert.equal(new URL(page.url()).hash, '#/batches');
     assertNoFaults(open);
   });
-
-  it('is told of many new ones only how many there are', async () => {
-    const { token } = await pages.stack.createUser();
-    const owner = pages.clientOf(token);
-    const open = await pages.open({ token });
-    const { page } = open;
-    await page.getByText('There is no image yet').waitFor();
-    const items = Array.from({ length: 60 }, (_, n) => ({ prompt: `Gull ${n} [[sim:bytes=1024]]` }));
-
-    await owner.batches.create({ items });
-    await page.getByRole('button', { name: 'Show 12 more that are new' }).click();
-
-    const cards = galleryOf(page).getByRole('listitem');
-    await waitFor('the first page', async () => (await cards.count()) >= 24);
-    await cards.filter({ hasText: 'Gull 59' }).waitFor();
-    assertNoFaults(open);
-  });
-
-  it('follows a batch, stops it and makes again what failed', async () => {
-    const { token } = await pages.stack.createUser();
-    const owner = await pages.clientOf(token);
-    const open = await pages.open({ token, path: '/#/batches' });
-    const { page } = open;
-    await page.getByText('There is no batch yet.').waitFor();
-    const marker = '[[sim:bytes=1024; fault=prompt-blocked]]';
-    const items = [{ prompt: 'A' }, { prompt: 'B [[sim:bytes=1024]]' }, { prompt: `C ${marker}` }];
-    await owner.batches.create({ name: 'Spring', items });
-    const row = page.getByRole('listitem').filter({ hasText: 'Spring' });
-    await row.getByText('2 of 3 made · 1 failed').waitFor();
-    await row.getByRole('img', { name: '2 succeeded, 1 failed' }).waitFor();
-
-    await row.getByRole('button', { name: 'Retry 1 failed: Spring' }).click();
-    await waitFor('the copy', async () => (await owner.batches.page()).items.length === 2);
-    const first = row.filter({ hasText: '2 of 3 made' });
-    await first.getByRole('link', { name: 'Show its images' }).click();
-    await waitFor('its images', async () => (await galleryOf(page).getByRole('listitem').count()) === 3);
-    await page.getByRole('link', { name: 'Only one batch — show all' }).click();
-    await waitFor('all', async () => (await galleryOf(page).getByRole('listitem').count()) === 4);
-
-    await owner.batches.create({ name: 'Late', items: [{ prompt: 'D [[sim:key=late; fault=hold:ok]]' }] });
-    await page.getByRole('link', { name: 'Batches' }).click();
-    await page.getByRole('button', { name: 'Cancel …: Late' }).click();
-    assert.equal(await page.evaluate('document.activeElement.textContent'), 'Go on');
-    await page.getByRole('button', { name: 'Stop it: Late' }).click();
-    await page.getByRole('listitem').filter({ hasText: 'Late' }).getByText('1 canceled').waitFor();
-    assertNoFaults(open);
-  });
 });
 
 describe('nobody in particular, where that may be', () => {
