@@ -12,7 +12,7 @@ export function createTable<Row>(caption: string, columns: Column<Row>[], rows: 
       {},
       ...columns.map((column, index) =>
         index === 0
-          ? el('th', { scope: 'row' }, column.value(row))
+          ? el('th', { scope: 'row' }, el('span', { title: column.value(row) }, column.value(row)))
           : el('td', { class: kindOf(column) }, column.value(row)),
       ),
     ),

@@ -10,7 +10,7 @@ export type Notices = {
   tell(text: string): () => void;
   /** What went wrong; it stays until it is read. */
   fail(error: unknown, doing: string): void;
-  /** The same in words of one's own. */
+  /** What was asked for and is not there, which is soon read; it goes by itself. */
   warn(text: string): void;
 };
 
@@ -42,7 +42,8 @@ export function createNotices(): Notices {
       show(bad, `${doing}: ${problemText(error)}`, 'bad');
     },
     warn(text) {
-      show(bad, text, 'bad');
+      const notice = show(bad, text, 'bad');
+      setTimeout(() => notice.remove(), SHOWN_MS);
     },
   };
 }

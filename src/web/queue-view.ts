@@ -27,7 +27,8 @@ export const queueView: View = {
     const problem = el('p', { class: 'problem', role: 'alert' });
     const load = el('div', { class: 'stream' }, el('p', { class: 'hint', role: 'status' }, 'Loading …'));
     const workers = el('div', {});
-    fill(place, el('div', { class: 'heading' }, el('h1', {}, 'Queue')), problem, load, workers);
+    const shown = el('div', { class: 'stream' }, problem, load, workers);
+    fill(place, el('div', { class: 'heading' }, el('h1', {}, 'Queue')), shown);
     const readWorkers = createReadWorkers(app, workers, signal);
     repeat(
       async () => {

@@ -110,6 +110,21 @@ for (const colorScheme of ['light', 'dark'] as const) {
   }
 }
 
+it('the workers of an operator stand apart from the figures, also on a narrow page', async () => {
+  for (const [size, viewport] of Object.entries(WIDTHS)) {
+    const open = await pages.open({ token: pages.stack.serviceRoleKey, viewport, path: '/#/queue' });
+    const { page } = open;
+    await page.getByRole('table', { name: 'Workers' }).waitFor();
+    await assertOpen(page, `operator-${size}`);
+    const [tiles, table, header] = await Promise.all(
+      ['.tiles', '.scroller', '.bar'].map((part) => page.locator(part).boundingBox()),
+    );
+    assert.ok((table?.y ?? 0) - (tiles?.y ?? 0) - (tiles?.height ?? 0) >= 16, `${size}: they touch`);
+    assert.ok((header?.height ?? 999) <= 90, `${size}: the header takes ${header?.height} pixels`);
+    assertNoFaults(open);
+  }
+});
+
 describe('by keyboard', () => {
   it('a dialog takes the focus, keeps it and gives it back', async () => {
     const { page } = await pages.open({ reducedMotion: 'reduce' });
