@@ -36,7 +36,8 @@ export function createEstimateLine({ live, load }: App, model: string, signal: A
   let isDue = false;
 
   const tell = async (): Promise<number | undefined> => {
-    if (!estimate) return;
+    // A form that another one has taken the place of is seen by nobody.
+    if (!estimate || !node.isConnected) return;
     const current = AbortSignal.any([stale.signal, signal]);
     underWay = live.active().length;
     isDue = false;

@@ -108,6 +108,25 @@ describe('what the form says of the wait', () => {
   });
 });
 
+it('a form that is there no more asks for nothing', async () => {
+  const { token, images } = await waitingUser(1);
+  const { page } = await pages.open({ token, path: `/#/images/${images[0]?.id}` });
+  let asked = 0;
+  // Without an answer each form would ask once.
+  await page.route('**/ai/generate', () => {
+    asked += 1;
+  });
+  await page.clock.install();
+  const button = page.getByRole('button', { name: 'Regenerate …' });
+  await button.click();
+  await button.click();
+  await page.clock.runFor(LONG_MS);
+  await waitFor('a question', async () => asked > 0);
+  await page.clock.runFor(LONG_MS);
+
+  assert.equal(asked, 1);
+});
+
 describe('the place of what waits', () => {
   it('falls as those before it go, also of those that come first of very many', async () => {
     const { token, client, images } = await waitingUser(110);
