@@ -55,17 +55,21 @@ describe('a dry run', () => {
       'estimated_cost_usd',
       'eta_seconds',
       'queue_position',
+      'warnings',
     ]);
     assert.equal(answer.body.estimated_cost_usd, 0.113);
     assert.deepEqual(await countWritten(stack), before);
   });
 
   it('stands behind what the caller has waiting', async () => {
+    // So that none of it goes out meanwhile.
+    await stack.sql('select public.pause_generations(null, null, null)');
     const user = createApiClient((await stack.startApi()).url, (await stack.createUser()).token);
     for (let n = 0; n < 3; n++) await user.submit();
 
     const { body } = await user.generate({ prompt: 'A fox', dry_run: true });
 
+    await stack.sql('select public.resume_generations(null, false)');
     assert.ok(body.queue_position === null || body.queue_position >= 4, String(body.queue_position));
   });
 
