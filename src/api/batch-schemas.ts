@@ -83,7 +83,10 @@ export const batchRecord = z
     cost_usd: z.number().min(0).meta({ description: 'So far.' }),
     eta_seconds: count
       .nullable()
-      .meta({ description: 'Null when it is not known, as while no worker runs.' }),
+      .meta({
+        description:
+          'Of its last image. Null when it is not known, as while no worker runs or the queue is paused.',
+      }),
     metadata: z.record(z.string(), z.unknown()),
     parent_id: z
       .guid()

@@ -33,9 +33,9 @@ export function createReadImage({
   const gather = (repeatForMs: number) =>
     gatherCalls({
       call: async (asks: Ask[]) => {
-        const unlike = new Map(asks.map((ask) => [keyOf(ask), ask]));
-        const images = await store.getGenerations([...unlike.values()], { repeatForMs });
-        const found = new Map([...unlike.keys()].map((key, index) => [key, images[index] ?? null]));
+        const distinct = new Map(asks.map((ask) => [keyOf(ask), ask]));
+        const images = await store.getGenerations([...distinct.values()], { repeatForMs });
+        const found = new Map([...distinct.keys()].map((key, index) => [key, images[index] ?? null]));
         return asks.map((ask) => found.get(keyOf(ask)) ?? null);
       },
       mostItems: MOST_ITEMS,
