@@ -81,12 +81,10 @@ export const batchRecord = z
     }),
     estimated_cost_usd: z.number().min(0),
     cost_usd: z.number().min(0).meta({ description: 'So far.' }),
-    eta_seconds: count
-      .nullable()
-      .meta({
-        description:
-          'Of its last image. Null when it is not known, as while no worker runs or the queue is paused.',
-      }),
+    eta_seconds: count.nullable().meta({
+      description:
+        'Of its last image. Null when it is not known, as while no worker runs or the queue is paused.',
+    }),
     metadata: z.record(z.string(), z.unknown()),
     parent_id: z
       .guid()
