@@ -1,4 +1,5 @@
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
+import { CoalescedRedis } from './coalesced-redis.ts';
 import type { Logger } from './logger.ts';
 import { logOutages } from './queue.ts';
 
@@ -9,7 +10,7 @@ import { logOutages } from './queue.ts';
  */
 export function openListeningRedis(redisUrl: string, log: Logger): { connection: Redis; leave(): void } {
   let left = false;
-  const connection = new Redis(redisUrl, {
+  const connection = new CoalescedRedis(redisUrl, {
     maxRetriesPerRequest: null,
     retryStrategy: (times) => (left ? null : Math.min(1_500, 50 * times)),
   });

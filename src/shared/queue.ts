@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Queue } from 'bullmq';
-import { Redis, type RedisOptions } from 'ioredis';
+import type { Redis, RedisOptions } from 'ioredis';
 import {
   ANNOUNCE_SCRIPT,
   audienceOf,
@@ -11,6 +11,7 @@ import {
   STREAM_KEPT_MS,
   STREAM_LENGTH,
 } from './change-streams.ts';
+import { CoalescedRedis } from './coalesced-redis.ts';
 import type { Job } from './generation.ts';
 import type { Logger } from './logger.ts';
 
@@ -53,7 +54,7 @@ export type JobQueue = {
  * nothing behind when it ends, since a kept job would swallow the same id later.
  */
 export function createJobQueue(options: { redisUrl: string; prefix: string; log: Logger }): JobQueue {
-  const connection = new Redis(options.redisUrl, {
+  const connection = new CoalescedRedis(options.redisUrl, {
     ...PRODUCER,
     scripts: { announceChange: { lua: ANNOUNCE_SCRIPT, numberOfKeys: 1 } },
   }) as Redis & { announceChange(...args: (string | number)[]): Promise<unknown> };
