@@ -68,7 +68,7 @@ export function gatherAttemptCalls({
   const settleTogether = gatherCalls({
     mostItems: MOST_ITEMS,
     paceMs: PACE_MS,
-    mostAtOnce: 1,
+    mostAtOnce: 2,
     tracing,
     call: async (asked: Asked[]) => {
       const { completed, claimed } = await settle(
