@@ -32,7 +32,12 @@ const app = createApp({
     if (rows.size === 0) rows.set(row.id, row);
     return { ...row, asked_id: row.id, outcome: 'created' };
   },
-  release: { request: () => undefined, idle: async () => undefined, stop: () => undefined },
+  release: {
+    request: () => undefined,
+    jobEnded: () => undefined,
+    idle: async () => undefined,
+    stop: () => undefined,
+  },
   readQueue: async () => ({
     workers: 1,
     slots: 8,

@@ -25,8 +25,9 @@ export type BeatAnswer = z.infer<typeof beatSchema>;
 /** The queue as a whole: release, liveness, and what reconcile does; `store.ts` says how. */
 export function createQueueStore(rpc: Rpc) {
   return {
-    releaseGenerations: async (options: CallOptions) =>
-      releaseSchema.parse(await rpc('release_generations', {}, options)),
+    /** `ahead`: how many rows more than there are slots are worth having out, for each worker. */
+    releaseGenerations: async (ahead: number, options: CallOptions) =>
+      releaseSchema.parse(await rpc('release_generations', { p_ahead: ahead }, options)),
 
     beatWorker: async (
       worker: { id: string; host: string; concurrency: number; held: Claim[] },

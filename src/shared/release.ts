@@ -4,6 +4,7 @@ import type { Logger } from './logger.ts';
 import type { JobQueue } from './queue.ts';
 import type { Store } from './store.ts';
 import { NO_TRACING, type TracePlace, type Tracing } from './tracing.ts';
+import { createTurnover } from './turnover.ts';
 
 /** release_generations hands out this many rows a call at most; a full answer means that there may be more. */
 const FULL = 64;
@@ -14,6 +15,8 @@ const PACE_MS = 16;
 export type Release = {
   /** Asks for a release and returns at once. Requests that come while one is running share the next one. */
   request(): void;
+  /** The same when a job has ended. While many do, more of them are handed out beyond the slots. */
+  jobEnded(): void;
   /** Resolves when nothing is running or asked for. What the rate holds back is not waited for. */
   idle(): Promise<void>;
   /** Does not come back by itself any more for what the rate holds back. */
@@ -32,6 +35,7 @@ export function createRelease(deps: {
   log: Logger;
 }): Release {
   const { tracing = NO_TRACING } = deps;
+  const turnover = createTurnover();
   /** Requests whose traces the next round is a step of. */
   let askers = new Set<TracePlace>();
   let wanted = false;
@@ -47,7 +51,9 @@ export function createRelease(deps: {
   };
 
   const releaseOnce = async (): Promise<void> => {
-    const { contended, jobs, again_in_ms } = await deps.store.releaseGenerations({ repeatForMs: 0 });
+    const { contended, jobs, again_in_ms } = await deps.store.releaseGenerations(turnover.ahead(), {
+      repeatForMs: 0,
+    });
     if (again_in_ms !== undefined) comeBack(again_in_ms);
     if (contended || jobs.length >= FULL) wanted = true;
     if (jobs.length > 0) deps.failpoint?.('release.before_enqueue');
@@ -78,11 +84,17 @@ export function createRelease(deps: {
     running ??= run();
   }
 
+  const request = (): void => {
+    const asker = tracing.here();
+    if (asker) askers.add(asker);
+    wake();
+  };
+
   return {
-    request() {
-      const asker = tracing.here();
-      if (asker) askers.add(asker);
-      wake();
+    request,
+    jobEnded() {
+      turnover.jobEnded();
+      request();
     },
     async idle() {
       while (running) await running;

@@ -25,7 +25,7 @@ export function createProcessGeneration(deps: {
   makeImage: MakeImage;
   report: ReportOutcome;
   observeAttempt: (end: AttemptEnd) => void;
-  release: Pick<Release, 'request'>;
+  release: Pick<Release, 'jobEnded'>;
   queue: Pick<JobQueue, 'announceChange'>;
   heartbeat: Pick<Heartbeat, 'leaseMs'>;
   failpoint: Failpoint;
@@ -70,7 +70,7 @@ export function createProcessGeneration(deps: {
       log[away ? 'warn' : 'error']({ image_id: imageId, err: error }, 'generation.unreported');
     } finally {
       claim.letGo();
-      deps.release.request();
+      deps.release.jobEnded();
     }
   };
 }

@@ -35,6 +35,24 @@ for (const [slots, room] of [
   });
 }
 
+for (const [what, workers, ahead, room] of [
+  ['what the slots have anyway', [16], 3, 20],
+  ['what ends meanwhile', [16], 9, 25],
+  ['what ends meanwhile at each worker that takes jobs', [8, 8, 0], 5, 26],
+  ['as many as there are slots, whatever is asked for', [16], 50, 32],
+  ['four, whatever is asked for, with fewer slots', [2], 50, 6],
+  ['four where nothing can end', [], 50, 4],
+] as const) {
+  test(`beyond the slots go out ${what}`, async () => {
+    for (const concurrency of workers) await generations.addWorker({ concurrency });
+    await submitMany(40);
+
+    const { jobs } = await generations.release(undefined, { p_ahead: ahead });
+
+    assert.equal(jobs.length, room);
+  });
+}
+
 test('one call releases at most 64 rows', async () => {
   await generations.addWorker({ concurrency: 100 });
   await submitMany(120);

@@ -102,7 +102,7 @@ for (const role of OUTSIDE) {
       );
     }
     for (const call of [
-      'release_generations()',
+      'release_generations(0)',
       'expire_generations()',
       `get_generation(gen_random_uuid(), null)`,
       `get_generations('[]')`,

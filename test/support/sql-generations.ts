@@ -25,8 +25,8 @@ const imagesJson = (images: MadeHeld[]) =>
 export function createGenerations(db: SqlDatabase) {
   const submit = async (items: Item[], client: Caller = db.service): Promise<Row[]> =>
     (await callFunction<Row[]>(client, 'submit_generations', { p_items: JSON.stringify(items) }))[0] ?? [];
-  const release = async (client: Caller = db.service): Promise<Released> =>
-    (await callFunction<Released>(client, 'release_generations'))[0] as Released;
+  const release = async (client: Caller = db.service, args = {}): Promise<Released> =>
+    (await callFunction<Released>(client, 'release_generations', args))[0] as Released;
   const claim = async (id: string, workerId: string, claimId: string, client: Caller = db.service) =>
     (
       await callFunction<ClaimedRow>(client, 'claim_generation', {
