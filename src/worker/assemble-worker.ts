@@ -65,7 +65,7 @@ export function assembleWorker(
   const { tracing } = connections;
   const worker = { id, host: config.WORKER_HOST };
   const heartbeat = createHeartbeat({ ...connections, claims, worker, slots: () => slots, log });
-  const hasRoom = () => claims.list().length < slots;
+  const hasRoom = () => claims.inSlots() < slots;
   const stuckAfterMs = config.STUCK_AFTER_MS;
   const stuckWatch = createStuckWatch({ ...connections, hasRoom, stuckAfterMs, onStuck, log });
   const calls = gatherAttemptCalls({ ...connections, workerId: id, log });
@@ -76,7 +76,7 @@ export function assembleWorker(
     leaving: leaving.signal,
     log,
   });
-  createSlotGauges(registry, { slots: () => slots, busy: () => claims.list().length });
+  createSlotGauges(registry, { slots: () => slots, busy: () => claims.inSlots() });
   const gemini = observeGemini(
     createGemini({ ...geminiOptions(config), files: imageFiles }),
     models,

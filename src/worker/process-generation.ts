@@ -17,6 +17,9 @@ import { traceAttempt } from './trace-attempt.ts';
 /**
  * One job: claim the row, make or adopt its image, report. Never throws into BullMQ: the row, not the job, knows
  * whether there is something left to do, and whatever goes wrong here is put right by reconcile.
+ *
+ * Resolves when the slot is free, which is when the image is stored: it is reported while the slot makes the next. Rows
+ * are out until they are reported, so a database that takes no reports hands out no more than a few rows.
  */
 export function createProcessGeneration(deps: {
   claimGeneration: GatheredCalls['claimGeneration'];
@@ -34,7 +37,11 @@ export function createProcessGeneration(deps: {
 }) {
   const { log, report } = deps;
 
-  const attempt = async (row: ClaimedGeneration, claim: HeldClaim): Promise<AttemptEnd> => {
+  const attempt = async (
+    row: ClaimedGeneration,
+    claim: HeldClaim,
+    freeSlot: () => void,
+  ): Promise<AttemptEnd> => {
     deps.queue.announceChange(row);
     log.info({ image_id: row.id, attempt: row.attempt, model: row.model }, 'generation.claimed');
     deps.failpoint('worker.after_claim', row.full_prompt);
@@ -48,11 +55,11 @@ export function createProcessGeneration(deps: {
         return report.stopped(row, claim, claim.signal.reason as StopReason, progress);
       return report.failedWith(row, claim, bug(error, progress));
     }
+    freeSlot();
     return report.completed(row, claim, image);
   };
 
-  return async (imageId: string): Promise<void> => {
-    const claim = deps.claims.hold(imageId);
+  const runJob = async (imageId: string, claim: HeldClaim, freeSlot: () => void): Promise<void> => {
     try {
       // Not cut short when the claim is stopped: what may have been claimed unseen could not be handed back.
       const options = { repeatForMs: deps.heartbeat.leaseMs() };
@@ -63,7 +70,7 @@ export function createProcessGeneration(deps: {
         return;
       }
       claim.confirm();
-      deps.observeAttempt(await traceAttempt(deps, { row, askedAt }, () => attempt(row, claim)));
+      deps.observeAttempt(await traceAttempt(deps, { row, askedAt }, () => attempt(row, claim, freeSlot)));
     } catch (error) {
       // A row that is left like this is missing in the next two beats, which take it back, or is a dead worker's.
       const away = error instanceof RpcError && error.unclear;
@@ -72,6 +79,17 @@ export function createProcessGeneration(deps: {
       claim.letGo();
       deps.release.jobEnded();
     }
+  };
+
+  return (imageId: string): Promise<void> => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const claim = deps.claims.hold(imageId);
+    const freeSlot = () => {
+      claim.freeSlot();
+      resolve();
+    };
+    runJob(imageId, claim, freeSlot).finally(resolve);
+    return promise;
   };
 }
 

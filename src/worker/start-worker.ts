@@ -118,7 +118,10 @@ async function leave(
   worker.closeSlots();
   heartbeat.beatNow().catch((error: unknown) => log.warn({ err: error }, 'beat.failed'));
   const webhooksEnded = webhooks?.stop(graceMs);
-  await Promise.race([jobs.drain(graceMs), idleWithoutRedis(claims, connections, graceMs)]);
+  const drained = jobs
+    .drain(graceMs)
+    .then(() => untilEmpty(() => claims.list().length, graceMs - (performance.now() - from)));
+  await Promise.race([drained, idleWithoutRedis(claims, connections, graceMs)]);
   claims.stopAll('shutdown');
   await untilEmpty(() => claims.list().length, LAST_REPORTS_MS / 2);
   if (webhooksEnded) await atMost(graceMs + LAST_REPORTS_MS / 2 - (performance.now() - from), webhooksEnded);
