@@ -12,7 +12,7 @@ export const worker: Scenario = {
   name: 'worker',
   about: `one worker, ${CONCURRENCY} at once, images of 1 KB without latency; floor: a loop of Gemini call and upload`,
   async run({ quick }, say) {
-    const images = quick ? 200 : 1_500;
+    const images = quick ? 200 : 4_000;
     const stack = await startBenchStack();
     try {
       await stack.setGemini({ bytes: 1_024 });
