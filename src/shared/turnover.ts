@@ -1,4 +1,4 @@
-/** From a slot's being free until it has a job that a release handed out for it: a round of release, the claim, and Redis. */
+/** From the end of a job until a slot has the one that a release handed out for it: its report, a round of release, Redis. */
 const REPLACED_WITHIN_S = 0.06;
 
 /** The mean is over about so long, so that jobs that happen to end together do not look like many. */
