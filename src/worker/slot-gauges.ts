@@ -12,7 +12,7 @@ export function createSlotGauges(registry: Registry, worker: { slots(): number; 
   });
   new Gauge({
     name: 'darkroom_worker_slots_busy',
-    help: 'Images that this worker is at.',
+    help: 'Images that this worker makes now; one that is stored and only reported takes no slot.',
     registers: [registry],
     collect() {
       this.set(worker.busy());
