@@ -10,10 +10,11 @@ import { createHttpMetrics } from '../../src/api/http-metrics.ts';
 import { createUploadSlots } from '../../src/api/upload-slots.ts';
 import { createVerifyToken } from '../../src/api/verify-token.ts';
 import type { BatchSteps } from '../../src/shared/batch-steps.ts';
-import type { Generation, NewGeneration } from '../../src/shared/generation.ts';
+import type { Generation } from '../../src/shared/generation.ts';
 import { createLogger } from '../../src/shared/logger.ts';
 import { createRegistry } from '../../src/shared/metrics/registry.ts';
 import { createModels, modelsConfig } from '../../src/shared/models.ts';
+import { pendingGeneration } from '../../src/shared/pending-generation.ts';
 import type { JobQueue } from '../../src/shared/queue.ts';
 import type { Storage } from '../../src/shared/storage.ts';
 import type { Store } from '../../src/shared/store.ts';
@@ -27,7 +28,13 @@ const app = createApp({
   store: {} as Store,
   readImage: async (id) => rows.get(id) ?? null,
   submit: async (item) => {
-    const row = pendingRow(item);
+    const now = Date.now();
+    const deadlineAt = new Date(now + item.deadline_seconds * 1_000).toISOString();
+    const row = pendingGeneration(item, {
+      created_at: new Date(now).toISOString(),
+      deadline_at: deadlineAt,
+      lane_place: 1,
+    });
     // One is enough to be read again; all of them would be a memory benchmark.
     if (rows.size === 0) rows.set(row.id, row);
     return { ...row, asked_id: row.id, outcome: 'created' };
@@ -91,33 +98,3 @@ const server = createServer(app);
 server.listen(0, '127.0.0.1', () => {
   log.info({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }, 'api.started');
 });
-
-function pendingRow(item: NewGeneration): Generation {
-  return {
-    ...item,
-    status: 'pending',
-    status_sequence: 1,
-    image_url: null,
-    reference_images_count: item.reference_images.length,
-    ...{ attempt: 0, failures: 0, billable_calls: 0 },
-    ...{ mime_type: null, width: null, height: null, bytes: null, sha256: null },
-    ...{ storage_path: null, thumbnail_path: null },
-    ...{
-      warnings: [],
-      error: null,
-      batch_id: null,
-      custom_id: null,
-      usage: null,
-      timings: null,
-      cost_usd: null,
-    },
-    parent_id: null,
-    webhook_url: null,
-    root_id: item.id,
-    created_at: new Date().toISOString(),
-    ...{ started_at: null, completed_at: null, cancel_requested_at: null, deleted_at: null },
-    deadline_at: new Date(Date.now() + item.deadline_seconds * 1_000).toISOString(),
-    lane_place: 1,
-    released_place: null,
-  };
-}

@@ -9,6 +9,7 @@ import {
   submittedSchema,
 } from './generation.ts';
 import { one } from './one-row.ts';
+import { type Inserted, insertedSchema, pendingGeneration } from './pending-generation.ts';
 import type { CallOptions, Rpc } from './rpc.ts';
 
 const pageSchema = z.object({
@@ -21,6 +22,8 @@ const pageSchema = z.object({
   total_complete: z.boolean().nullable(),
 });
 export type GenerationPage = z.infer<typeof pageSchema>;
+
+const answersSchema = z.array(z.discriminatedUnion('outcome', [insertedSchema, submittedSchema]));
 
 /** What history may be asked for; `search_generations` describes each. Null does not filter. */
 export type GenerationFilter = {
@@ -49,8 +52,13 @@ export type GenerationSearch = {
 /** Generated images as their callers see them; `store.ts` says how. */
 export function createGenerationStore(rpc: Rpc) {
   return {
-    submitGenerations: async (items: NewGeneration[], options: CallOptions): Promise<Submitted[]> =>
-      z.array(submittedSchema).parse(await rpc('submit_generations', { p_items: items }, options)),
+    submitGenerations: async (items: NewGeneration[], options: CallOptions): Promise<Submitted[]> => {
+      const answers = answersSchema.parse(
+        await rpc('submit_generations', { p_items: items, p_brief: true }, options),
+      );
+      const asked = new Map(items.map((item) => [item.id, item]));
+      return answers.map((answer) => (answer.outcome === 'inserted' ? created(asked, answer) : answer));
+    },
 
     /** In the order of `asks`; null for one that its caller does not have. */
     getGenerations: async (
@@ -102,4 +110,11 @@ export function createGenerationStore(rpc: Rpc) {
         ),
       ),
   };
+}
+
+/** An item that the database made a row of, and told only what it added to it. */
+function created(asked: Map<string, NewGeneration>, inserted: Inserted): Submitted {
+  const item = asked.get(inserted.asked_id);
+  if (!item) throw new Error(`submit_generations made ${inserted.asked_id}, which nobody asked for`);
+  return { ...pendingGeneration(item, inserted), asked_id: item.id, outcome: 'created' };
 }

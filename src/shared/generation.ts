@@ -109,7 +109,7 @@ export const generationSchema = z.object({
 export type Generation = z.infer<typeof generationSchema>;
 
 /** What an item of a submit came to; `submit_generations` describes each. */
-export const submittedSchema = z.union([
+export const submittedSchema = z.discriminatedUnion('outcome', [
   generationSchema.extend({ asked_id: z.guid(), outcome: z.enum(['created', 'replayed', 'key_reused']) }),
   z.object({ asked_id: z.guid(), outcome: z.enum(['gone', 'queue_full']) }),
 ]);
