@@ -82,8 +82,7 @@ describe('readiness', () => {
   });
 
   it('is 503 while the database lacks a function, and 200 once it has it', async () => {
-    const rename = (from: string, to: string) =>
-      stack.sql(`alter function public.${from}(jsonb) rename to ${to}`);
+    const rename = (from: string, to: string) => stack.sql(`alter function public.${from} rename to ${to}`);
     await rename('submit_generations', 'submit_generations_of_old');
     const lacking = await readinessOf();
     await rename('submit_generations_of_old', 'submit_generations');
