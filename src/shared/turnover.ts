@@ -1,5 +1,5 @@
-/** From the end of a job until a slot has the one that a release handed out for it: its report, a round of release, Redis. */
-const REPLACED_WITHIN_S = 0.06;
+/** From the end of a job until a slot has the one that a release handed out for it: its report, a round, Redis, its claim. */
+const REPLACED_WITHIN_S = 0.12;
 
 /** The mean is over about so long, so that jobs that happen to end together do not look like many. */
 const MEAN_OVER_S = 1;

@@ -21,6 +21,7 @@ import { createReportOutcome } from './report-outcome.ts';
 import { createRetryDelay } from './retry-delay.ts';
 import { createShrinkImage } from './shrink-image.ts';
 import { createSlotGauges } from './slot-gauges.ts';
+import { createSlots, type Slots } from './slots.ts';
 import { createStuckWatch } from './stuck-watch.ts';
 import { createThumbnails } from './thumbnails.ts';
 import { traceReport } from './trace-attempt.ts';
@@ -33,9 +34,7 @@ export type WorkerParts = {
   heartbeat: Heartbeat;
   jobs: JobWorker;
   reconcile: Reconcile;
-  slots(): number;
-  /** From now on the beats announce no slots. */
-  closeSlots(): void;
+  slots: Slots;
   /** Its abort ends reports that are still being repeated. */
   leaving: AbortController;
 };
@@ -61,11 +60,11 @@ export function assembleWorker(
   const id = uuid();
   const claims = createClaims();
   const leaving = new AbortController();
-  let slots = config.WORKER_CONCURRENCY;
+  const slots = createSlots(config.WORKER_CONCURRENCY);
   const { tracing } = connections;
   const worker = { id, host: config.WORKER_HOST };
-  const heartbeat = createHeartbeat({ ...connections, claims, worker, slots: () => slots, log });
-  const hasRoom = () => claims.inSlots() < slots;
+  const heartbeat = createHeartbeat({ ...connections, claims, worker, slots: slots.count, log });
+  const hasRoom = () => claims.list().length < slots.count();
   const stuckAfterMs = config.STUCK_AFTER_MS;
   const stuckWatch = createStuckWatch({ ...connections, hasRoom, stuckAfterMs, onStuck, log });
   const calls = gatherAttemptCalls({ ...connections, workerId: id, log });
@@ -76,7 +75,7 @@ export function assembleWorker(
     leaving: leaving.signal,
     log,
   });
-  createSlotGauges(registry, { slots: () => slots, busy: () => claims.inSlots() });
+  createSlotGauges(registry, slots);
   const gemini = observeGemini(
     createGemini({ ...geminiOptions(config), files: imageFiles }),
     models,
@@ -86,6 +85,7 @@ export function assembleWorker(
     ...connections,
     ...calls,
     claims,
+    slots,
     workerId: id,
     makeImage: createMakeImage({
       ...connections,
@@ -107,7 +107,7 @@ export function assembleWorker(
   const jobs = createJobWorker({
     redisUrl: config.REDIS_URL,
     prefix: config.QUEUE_PREFIX,
-    concurrency: slots,
+    concurrency: slots.jobs,
     lockMs: config.JOB_LOCK_MS,
     stalledCheckMs: config.JOB_STALLED_CHECK_MS,
     processGeneration: (imageId) => {
@@ -118,11 +118,8 @@ export function assembleWorker(
   });
   const everyMs = config.RECONCILE_EVERY_MS;
   const reconcile = createReconcile({ ...connections, workerId: id, everyMs, log });
-  const closeSlots = () => {
-    slots = 0;
-  };
   reconcile.every('stuck_watch', stuckWatch.everyMs, stuckWatch.look);
-  return { id, claims, heartbeat, jobs, reconcile, slots: () => slots, closeSlots, leaving };
+  return { id, claims, heartbeat, jobs, reconcile, slots, leaving };
 }
 
 function geminiOptions(config: WorkerConfig) {

@@ -9,8 +9,6 @@ export type HeldClaim = Claim & {
   signal: AbortSignal;
   /** The database has said that the row is ours. Before that, a beat may call the claim lost that is on its way. */
   confirm(): void;
-  /** The claim is held on, for its report, and its slot can have another. */
-  freeSlot(): void;
   letGo(): void;
 };
 
@@ -18,12 +16,12 @@ export type ClaimSnapshot = Claim & { confirmed: boolean };
 
 /** What this worker process holds or is just claiming: what its beats name, and what can be stopped from outside. */
 export function createClaims() {
-  const held = new Map<string, ClaimSnapshot & { inSlot: boolean; controller: AbortController }>();
+  const held = new Map<string, ClaimSnapshot & { controller: AbortController }>();
 
   return {
     hold(id: string): HeldClaim {
       const claimId = uuid();
-      const entry = { id, claimId, confirmed: false, inSlot: true, controller: new AbortController() };
+      const entry = { id, claimId, confirmed: false, controller: new AbortController() };
       held.set(claimId, entry);
       return {
         id,
@@ -32,9 +30,6 @@ export function createClaims() {
         confirm: () => {
           entry.confirmed = true;
         },
-        freeSlot: () => {
-          entry.inSlot = false;
-        },
         letGo: () => {
           held.delete(claimId);
         },
@@ -42,8 +37,6 @@ export function createClaims() {
     },
     list: (): ClaimSnapshot[] =>
       [...held.values()].map(({ id, claimId, confirmed }) => ({ id, claimId, confirmed })),
-    /** How many slots are taken. */
-    inSlots: (): number => [...held.values()].filter(({ inSlot }) => inSlot).length,
     stop(claimId: string, reason: StopReason): void {
       held.get(claimId)?.controller.abort(reason);
     },

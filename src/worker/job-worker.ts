@@ -23,7 +23,8 @@ export type JobWorker = {
 export function createJobWorker(options: {
   redisUrl: string;
   prefix: string;
-  concurrency: number;
+  /** How many jobs to be at; asked for again whenever one begins or ends. */
+  concurrency: () => number;
   lockMs: number;
   stalledCheckMs: number;
   processGeneration: (imageId: string) => Promise<void>;
@@ -31,7 +32,7 @@ export function createJobWorker(options: {
 }): JobWorker {
   const { log } = options;
   const { connection, leave } = openListeningRedis(options.redisUrl, log);
-  const worker = new Worker(
+  const worker: Worker = new Worker(
     QUEUE_NAME,
     async (job) => {
       const data = jobSchema.safeParse(job.data);
@@ -39,12 +40,14 @@ export function createJobWorker(options: {
         log.error({ job_id: job.id }, 'job.malformed');
         return;
       }
+      worker.concurrency = options.concurrency();
       await options.processGeneration(data.data.id);
+      worker.concurrency = options.concurrency();
     },
     {
       connection,
       prefix: options.prefix,
-      concurrency: options.concurrency,
+      concurrency: options.concurrency(),
       lockDuration: options.lockMs,
       stalledInterval: options.stalledCheckMs,
       // The row counts calls and failures; a job that stalls often is not to vanish for that.

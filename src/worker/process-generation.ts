@@ -12,18 +12,20 @@ import { GenerationError } from './generation-error.ts';
 import type { Heartbeat } from './heartbeat.ts';
 import type { MakeImage, Progress } from './make-image.ts';
 import type { ReportOutcome } from './report-outcome.ts';
+import type { Slots } from './slots.ts';
 import { traceAttempt } from './trace-attempt.ts';
 
 /**
  * One job: claim the row, make or adopt its image, report. Never throws into BullMQ: the row, not the job, knows
  * whether there is something left to do, and whatever goes wrong here is put right by reconcile.
  *
- * Resolves when the slot is free, which is when the image is stored: it is reported while the slot makes the next. Rows
- * are out until they are reported, so a database that takes no reports hands out no more than a few rows.
+ * Resolves when the image is stored: it is reported while its slot makes the next. Rows are out until they are reported,
+ * so a database that takes no reports hands out no more than a few rows.
  */
 export function createProcessGeneration(deps: {
   claimGeneration: GatheredCalls['claimGeneration'];
   claims: Claims;
+  slots: Pick<Slots, 'run'>;
   workerId: string;
   makeImage: MakeImage;
   report: ReportOutcome;
@@ -40,7 +42,7 @@ export function createProcessGeneration(deps: {
   const attempt = async (
     row: ClaimedGeneration,
     claim: HeldClaim,
-    freeSlot: () => void,
+    stored: () => void,
   ): Promise<AttemptEnd> => {
     deps.queue.announceChange(row);
     log.info({ image_id: row.id, attempt: row.attempt, model: row.model }, 'generation.claimed');
@@ -48,18 +50,18 @@ export function createProcessGeneration(deps: {
     const progress: Progress = { callStarted: false, uploadPath: null };
     let image: CompletedImage;
     try {
-      image = await deps.makeImage(row, progress, claim.signal);
+      image = await deps.slots.run(claim.signal, () => deps.makeImage(row, progress, claim.signal));
     } catch (error) {
       if (error instanceof GenerationError) return report.failedWith(row, claim, error);
       if (claim.signal.aborted)
         return report.stopped(row, claim, claim.signal.reason as StopReason, progress);
       return report.failedWith(row, claim, bug(error, progress));
     }
-    freeSlot();
+    stored();
     return report.completed(row, claim, image);
   };
 
-  const runJob = async (imageId: string, claim: HeldClaim, freeSlot: () => void): Promise<void> => {
+  const runJob = async (imageId: string, claim: HeldClaim, stored: () => void): Promise<void> => {
     try {
       // Not cut short when the claim is stopped: what may have been claimed unseen could not be handed back.
       const options = { repeatForMs: deps.heartbeat.leaseMs() };
@@ -70,7 +72,7 @@ export function createProcessGeneration(deps: {
         return;
       }
       claim.confirm();
-      deps.observeAttempt(await traceAttempt(deps, { row, askedAt }, () => attempt(row, claim, freeSlot)));
+      deps.observeAttempt(await traceAttempt(deps, { row, askedAt }, () => attempt(row, claim, stored)));
     } catch (error) {
       // A row that is left like this is missing in the next two beats, which take it back, or is a dead worker's.
       const away = error instanceof RpcError && error.unclear;
@@ -83,12 +85,7 @@ export function createProcessGeneration(deps: {
 
   return (imageId: string): Promise<void> => {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const claim = deps.claims.hold(imageId);
-    const freeSlot = () => {
-      claim.freeSlot();
-      resolve();
-    };
-    runJob(imageId, claim, freeSlot).finally(resolve);
+    runJob(imageId, deps.claims.hold(imageId), resolve).finally(resolve);
     return promise;
   };
 }

@@ -66,7 +66,7 @@ export async function startWorker(
     log,
   });
   jobs.start();
-  log.info({ worker_id: worker.id, slots: worker.slots() }, 'worker.started');
+  log.info({ worker_id: worker.id, slots: worker.slots.count() }, 'worker.started');
 
   let left: Promise<void> | undefined;
   return {
@@ -115,7 +115,7 @@ async function leave(
 ): Promise<void> {
   const from = performance.now();
   const { claims, heartbeat, jobs, reconcile } = worker;
-  worker.closeSlots();
+  worker.slots.close();
   heartbeat.beatNow().catch((error: unknown) => log.warn({ err: error }, 'beat.failed'));
   const webhooksEnded = webhooks?.stop(graceMs);
   const drained = jobs

@@ -41,7 +41,7 @@ function allMetrics() {
   createAttemptMetrics(registry);
   createWebhookMetrics(registry);
   observeGemini({ generateImage: nobodyCalls }, models, registry);
-  createSlotGauges(registry, { slots: () => 0, busy: () => 0 });
+  createSlotGauges(registry, { count: () => 0, busy: () => 0 });
   // What prom-client's types leave out.
   return registry.getMetricsAsArray() as unknown as (Metric & {
     name: string;

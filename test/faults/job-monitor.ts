@@ -43,7 +43,7 @@ export async function startJobMonitor(
   const sample = async (): Promise<void> => {
     const ids = await jobIds().catch((): string[] => []);
     const mostSlots = await readMostSlots(sql);
-    const most = mostSlots + Math.max(4, mostSlots);
+    const most = mostSlots + Math.max(4, 2 * mostSlots);
     const { open, ours } = await count(sql, ids);
     // A job whose image has ended or gone back may be there longer: BullMQ is told later, or, if away, by a stall.
     if (open > most || ours > most + mostSlots)

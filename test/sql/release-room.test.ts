@@ -39,13 +39,13 @@ for (const [what, workers, ahead, room] of [
   ['what the slots have anyway', [16], 3, 20],
   ['what ends meanwhile', [16], 9, 25],
   ['what ends meanwhile at each worker that takes jobs', [8, 8, 0], 5, 26],
-  ['as many as there are slots, whatever is asked for', [16], 50, 32],
-  ['four, whatever is asked for, with fewer slots', [2], 50, 6],
+  ['twice as many as there are slots, whatever is asked for', [16], 50, 48],
+  ['four, whatever is asked for, with fewer slots', [1], 50, 5],
   ['four where nothing can end', [], 50, 4],
 ] as const) {
   test(`beyond the slots go out ${what}`, async () => {
     for (const concurrency of workers) await generations.addWorker({ concurrency });
-    await submitMany(40);
+    await submitMany(60);
 
     const { jobs } = await generations.release(undefined, { p_ahead: ahead });
 
