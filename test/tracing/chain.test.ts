@@ -105,13 +105,13 @@ describe('the trace of an image', () => {
   });
 
   it('leads through Redis: the request that had the job added says so', async () => {
-    const { spans } = await makeImage('A quiet harbour');
-
-    const request = named(spans, 'POST /ai/generate');
-    const adds = collector.spans.filter(({ name }) => name === 'add generations');
-    assert.equal(named(spans, 'rpc release_generations').parentSpanId, request.spanId);
-    assert.ok(adds.some(({ kind }) => kind === KINDS.producer));
-    assert.ok(adds.every(({ attributes }) => attributes['messaging.destination.name'] === 'generations'));
+    const added = () => collector.spans.filter(({ name }) => name === 'add generations');
+    let { spans } = await makeImage('A quiet harbour');
+    while (added().length === 0) ({ spans } = await makeImage('A second one')); // A worker may have been before.
+    const { spanId } = named(spans, 'POST /ai/generate');
+    assert.equal(named(spans, 'rpc release_generations').parentSpanId, spanId);
+    assert.ok(added().some(({ kind }) => kind === KINDS.producer));
+    assert.ok(added().every(({ attributes }) => attributes['messaging.destination.name'] === 'generations'));
   });
 
   it('tells what the call of the model used', async () => {
