@@ -1,5 +1,10 @@
--- release_generations, as in 0070, but with up to twice as many rows out beyond the slots as there are slots, while images
--- end quickly. Workers claim the next images by then before a slot is free, and what is claimed, or reported, is out, too.
+-- release_generations, as in 0070, but:
+-- With up to twice as many rows out beyond the slots as there are slots, while images end quickly. Workers claim the next
+-- images by then before a slot is free, and what is claimed, or reported, is out, too.
+-- With a turn of a caller written to all lanes of it. Lanes of a model are looked at in the order of their own turns, some
+-- more than there is room for; those of callers who were served for another model meanwhile stood before others for as
+-- long as that went on, and with many such callers nobody behind them had a turn.
+-- With fewer lanes locked beyond those that there is room for: they were to make good just that.
 
 -- release_generations: pending rows that wait -> pending rows that are out, to be put into Redis by the caller.
 --
@@ -77,8 +82,8 @@ begin
 
   -- The lanes that this call may need: those with rows that are due; of each model that may go out the least recently
   -- served of those with nothing out; and, when these do not fill the room, those with rows out already, which come after
-  -- them in fair order. Some more than there is room for, since a caller who waits for several models is served by the
-  -- latest turn that any of them had. What is known of them stays true enough while they are locked: only a release serves a
+  -- them in fair order. Some more than there is room for, since others may hold some of them, or a caller's turn was not
+  -- written to all of its lanes. What is known of them stays true enough while they are locked: only a release serves a
   -- lane or takes rows of it out, and one that ends meanwhile makes a turn no earlier than it may be.
   with recursive waiting_model(name) as (
     (select l.model from public.lanes l where l.waiting > 0 order by l.model limit 1)
@@ -109,7 +114,7 @@ begin
     from model m cross join lateral (
       select l.lane_key, l.model from public.lanes l
       where l.model = m.name and l.waiting > 0 and l.lane_key not in (select t.lane_key from taken t)
-      order by l.last_served_at, l.lane_key limit v_room + greatest(v_room, 8)
+      order by l.last_served_at, l.lane_key limit v_room + greatest(v_room / 4, 8)
     ) n
     where m.pause is distinct from 'paused'
   ),
@@ -213,6 +218,25 @@ begin
     update public.lanes l set waiting = greatest(l.waiting - r.n, 0), last_served_at = clock_timestamp()
     from (select lane_key, model, count(*) filter (where waited) as n from released group by 1, 2) r
     where l.lane_key = r.lane_key and l.model = r.model
+    returning 1
+  ),
+  -- What these callers wait for of other models had its turn with it. `offset 0`: looked for by its key, as above.
+  beside as (
+    select l.lane_key, l.model
+    from (select distinct lane_key from released) r
+    cross join lateral (
+      select o.lane_key, o.model from public.lanes o where o.lane_key = r.lane_key and o.waiting > 0 offset 0
+    ) l
+    where not exists (select from released x where x.lane_key = l.lane_key and x.model = l.model)
+  ),
+  turned as (
+    update public.lanes l set last_served_at = clock_timestamp()
+    from (
+      select o.lane_key, o.model from beside b join public.lanes o using (lane_key, model)
+      order by o.lane_key, o.model
+      for update of o skip locked
+    ) b
+    where l.lane_key = b.lane_key and l.model = b.model
     returning 1
   )
   select coalesce(jsonb_agg(jsonb_build_object('id', r.id, 'epoch', r.release_epoch) order by r.place), '[]')

@@ -156,3 +156,23 @@ test('a lane counts as served whichever model its last row was for', async () =>
 
   assert.deepEqual(await laneOf(await releasedIds()), ['patient', 'recent']);
 });
+
+test('callers who wait for two models take no more turns than one who waits for one of them', async () => {
+  for (const model of ['model-b', 'model-a'])
+    for (let caller = 0; caller < 20; caller += 1)
+      await addLane(`both-${caller}`, 3, { model, minutesAgo: 9 });
+  await addLane('one', 3, { minutesAgo: 5 });
+
+  const turns: (string | null | undefined)[] = [];
+  for (let round = 0; round < 6; round += 1) {
+    const ids = await releasedIds();
+    turns.push(...(await laneOf(ids)));
+    await db.sql(
+      `update public.generated_images set status = 'canceled', completed_at = now() where id = any ($1)`,
+      [ids],
+    );
+  }
+
+  assert.equal(new Set(turns.slice(0, 20)).size, 20);
+  assert.equal(turns[20], 'one');
+});
