@@ -1,5 +1,6 @@
 import { createClient, type SupabaseClient } from '@supabase/supabase-js';
 import { Agent, fetch as undiciFetch } from 'undici';
+import { createTextFetch } from './text-fetch.ts';
 
 export type { SupabaseClient } from '@supabase/supabase-js';
 
@@ -20,17 +21,17 @@ export function createSupabase(
   const options = { keepAliveTimeout: 30_000, headersTimeout: 0, bodyTimeout: 0 };
   const database = new Agent({ ...options, connections: 64 });
   const storage = new Agent({ ...options, connections: 256 });
-  const fetchOnAgents = (input: unknown, init: { signal?: AbortSignal | null } = {}) => {
-    const target = input as Parameters<typeof undiciFetch>[0];
-    if (!String(input).includes('/storage/v1/'))
-      return undiciFetch(target, { ...init, dispatcher: database });
+  const fetchRows = createTextFetch(database);
+  const fetchOnAgents: typeof fetch = async (input, init = {}) => {
+    if (!String(input).includes('/storage/v1/')) return fetchRows(input, init);
     const timeout = AbortSignal.timeout(STORAGE_TIMEOUT_MS);
     const signal = init.signal ? AbortSignal.any([init.signal, timeout]) : timeout;
-    return undiciFetch(target, { ...init, signal, dispatcher: storage });
+    const options = { ...init, signal, dispatcher: storage } as Parameters<typeof undiciFetch>[1];
+    return (await undiciFetch(String(input), options)) as unknown as Response;
   };
   const client = createClient(url, serviceRoleKey, {
     auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
-    global: { fetch: fetchOnAgents as unknown as typeof fetch },
+    global: { fetch: fetchOnAgents },
   });
   return {
     client,
