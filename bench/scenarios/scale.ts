@@ -26,7 +26,7 @@ export const scale: Scenario = {
   },
 };
 
-/** Between the first and the last end: until the first, the slots only fill. */
+/** By the database's own times, from the first claim to the last end. */
 async function rateOf(stack: BenchStack, workers: number, rounds: number): Promise<number> {
   await stack.sql('truncate public.generated_images, public.lanes, public.generation_events');
   const slots = workers * CONCURRENCY;
