@@ -203,8 +203,11 @@ test('a Redis that is away when a worker starts, and again later, costs no row a
   const late = await generations.submitMany(12, '[[sim:fault=hold:ok]]');
   await generations.waitFor(async () => assert.equal(stack.gemini.control.calls().total.open, SLOTS));
   proxy.cut();
-  stack.gemini.control.release();
-  await generations.waitFor(async () => assert.equal(stack.gemini.control.calls().total.open, 0));
+  // Again and again, since what the worker has claimed ahead is called when there is a slot.
+  await generations.waitFor(async () => {
+    stack.gemini.control.release();
+    assert.equal(stack.gemini.control.calls().total.open, 0);
+  });
   proxy.restore();
 
   await endHeld(late);
