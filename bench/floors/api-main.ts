@@ -14,7 +14,7 @@ import type { Generation } from '../../src/shared/generation.ts';
 import { createLogger } from '../../src/shared/logger.ts';
 import { createRegistry } from '../../src/shared/metrics/registry.ts';
 import { createModels, modelsConfig } from '../../src/shared/models.ts';
-import { pendingGeneration } from '../../src/shared/pending-generation.ts';
+import { toPendingGeneration } from '../../src/shared/pending-generation.ts';
 import type { JobQueue } from '../../src/shared/queue.ts';
 import type { Storage } from '../../src/shared/storage.ts';
 import type { Store } from '../../src/shared/store.ts';
@@ -30,7 +30,7 @@ const app = createApp({
   submit: async (item) => {
     const now = Date.now();
     const deadlineAt = new Date(now + item.deadline_seconds * 1_000).toISOString();
-    const row = pendingGeneration(item, {
+    const row = toPendingGeneration(item, {
       created_at: new Date(now).toISOString(),
       deadline_at: deadlineAt,
       lane_place: 1,

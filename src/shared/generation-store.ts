@@ -9,7 +9,7 @@ import {
   submittedSchema,
 } from './generation.ts';
 import { one } from './one-row.ts';
-import { type Inserted, insertedSchema, pendingGeneration } from './pending-generation.ts';
+import { type Inserted, insertedSchema, toPendingGeneration } from './pending-generation.ts';
 import type { CallOptions, Rpc } from './rpc.ts';
 
 const pageSchema = z.object({
@@ -57,7 +57,7 @@ export function createGenerationStore(rpc: Rpc) {
         await rpc('submit_generations', { p_items: items, p_brief: true }, options),
       );
       const asked = new Map(items.map((item) => [item.id, item]));
-      return answers.map((answer) => (answer.outcome === 'inserted' ? created(asked, answer) : answer));
+      return answers.map((answer) => (answer.outcome === 'inserted' ? toCreated(asked, answer) : answer));
     },
 
     /** In the order of `asks`; null for one that its caller does not have. */
@@ -113,8 +113,8 @@ export function createGenerationStore(rpc: Rpc) {
 }
 
 /** An item that the database made a row of, and told only what it added to it. */
-function created(asked: Map<string, NewGeneration>, inserted: Inserted): Submitted {
+function toCreated(asked: Map<string, NewGeneration>, inserted: Inserted): Submitted {
   const item = asked.get(inserted.asked_id);
   if (!item) throw new Error(`submit_generations made ${inserted.asked_id}, which nobody asked for`);
-  return { ...pendingGeneration(item, inserted), asked_id: item.id, outcome: 'created' };
+  return { ...toPendingGeneration(item, inserted), asked_id: item.id, outcome: 'created' };
 }

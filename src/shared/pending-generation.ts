@@ -12,9 +12,9 @@ export const insertedSchema = z.object({
 export type Inserted = z.infer<typeof insertedSchema>;
 
 /** The pending row that `submit_generations` has just made of this item, as a read would answer it. */
-export function pendingGeneration(
+export function toPendingGeneration(
   item: NewGeneration,
-  { created_at, deadline_at, lane_place }: Pick<Inserted, 'created_at' | 'deadline_at' | 'lane_place'>,
+  { created_at, deadline_at, lane_place }: Omit<Inserted, 'asked_id' | 'outcome'>,
 ): Generation {
   return {
     id: item.id,

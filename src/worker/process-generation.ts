@@ -20,12 +20,12 @@ import { traceAttempt } from './trace-attempt.ts';
  * whether there is something left to do, and whatever goes wrong here is put right by reconcile.
  *
  * Resolves when the image is stored: it is reported while its slot makes the next. Rows are out until they are reported,
- * so a database that takes no reports hands out no more than a few rows.
+ * so a database that takes no reports hands out no more than go out beyond the slots.
  */
 export function createProcessGeneration(deps: {
   claimGeneration: GatheredCalls['claimGeneration'];
   claims: Claims;
-  slots: Pick<Slots, 'run'>;
+  slots: Pick<Slots, 'use'>;
   workerId: string;
   makeImage: MakeImage;
   report: ReportOutcome;
@@ -50,7 +50,7 @@ export function createProcessGeneration(deps: {
     const progress: Progress = { callStarted: false, uploadPath: null };
     let image: CompletedImage;
     try {
-      image = await deps.slots.run(claim.signal, () => deps.makeImage(row, progress, claim.signal));
+      image = await deps.slots.use(claim.signal, () => deps.makeImage(row, progress, claim.signal));
     } catch (error) {
       if (error instanceof GenerationError) return report.failedWith(row, claim, error);
       if (claim.signal.aborted)

@@ -16,7 +16,7 @@ export type Slots = {
    */
   jobs(): number;
   /** Does `work` in a slot, when there is one. Rejects with the reason of `signal` when that aborts before. */
-  run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>;
+  use<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>;
   /** None is offered any more. What has been claimed is still made, which is soon, or stopped in the end. */
   close(): void;
 };
@@ -61,7 +61,7 @@ export function createSlots(most: number, nowMs: () => number = () => performanc
     busy: () => busy,
     jobs: () =>
       makingMs > QUICK_MS ? most : most + Math.min(most, Math.round((most * CLAIM_MS) / makingMs)),
-    async run(signal, work) {
+    async use(signal, work) {
       await take(signal);
       const from = nowMs();
       try {

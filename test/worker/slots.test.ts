@@ -22,7 +22,7 @@ test('no more is in work than there are slots, and what waits begins in its turn
   const slots = createSlots(2);
   const jobs = [lasting(), lasting(), lasting(), lasting()];
   const begun = () => jobs.map((job) => job.begun);
-  const runs = jobs.map(({ work }) => slots.run(going(), work));
+  const runs = jobs.map(({ work }) => slots.use(going(), work));
   await settle();
   assert.deepEqual(begun(), [true, true, false, false]);
   assert.equal(slots.busy(), 2);
@@ -39,8 +39,8 @@ test('no more is in work than there are slots, and what waits begins in its turn
 
 test('work that fails frees its slot', async () => {
   const slots = createSlots(1);
-  const failing = slots.run(going(), () => Promise.reject(new Error('broken')));
-  const next = slots.run(going(), async () => 'made');
+  const failing = slots.use(going(), () => Promise.reject(new Error('broken')));
+  const next = slots.use(going(), async () => 'made');
 
   await assert.rejects(failing, /broken/);
   assert.equal(await next, 'made');
@@ -49,15 +49,15 @@ test('work that fails frees its slot', async () => {
 test('what is stopped waits no longer, and keeps nobody from the slot', async () => {
   const slots = createSlots(1);
   const first = lasting();
-  const running = slots.run(going(), first.work);
+  const running = slots.use(going(), first.work);
   const stop = new AbortController();
-  const stopped = slots.run(stop.signal, async () => assert.fail('was begun'));
-  const next = slots.run(going(), async () => 'made');
+  const stopped = slots.use(stop.signal, async () => assert.fail('was begun'));
+  const next = slots.use(going(), async () => 'made');
 
   stop.abort('lost');
   await assert.rejects(stopped, (error) => error === 'lost');
   await assert.rejects(
-    slots.run(stop.signal, async () => assert.fail('was begun')),
+    slots.use(stop.signal, async () => assert.fail('was begun')),
     (error) => error === 'lost',
   );
   first.end();
@@ -70,8 +70,8 @@ test('what is stopped waits no longer, and keeps nobody from the slot', async ()
 test('closed slots are offered no more, and what waits for one is still made', async () => {
   const slots = createSlots(1);
   const first = lasting();
-  const running = slots.run(going(), first.work);
-  const waiting = slots.run(going(), async () => 'made');
+  const running = slots.use(going(), first.work);
+  const waiting = slots.use(going(), async () => 'made');
 
   slots.close();
 
@@ -88,7 +88,7 @@ test('jobs are one for each slot, and more of images that are made quickly', asy
   const make = async (times: number, ms: number) => {
     for (let time = 0; time < times; time += 1) {
       const jobs = Array.from({ length: 8 }, lasting);
-      const runs = jobs.map(({ work }) => slots.run(going(), work));
+      const runs = jobs.map(({ work }) => slots.use(going(), work));
       await settle();
       now += ms;
       for (const { end } of jobs) end();
