@@ -3,12 +3,10 @@ import { randomUUID } from 'node:crypto';
 import test, { after, beforeEach } from 'node:test';
 import { callFunction, openSqlDatabase } from '../support/sql-database.ts';
 import { createDatasets, type DatasetRow } from '../support/sql-datasets.ts';
-import { createGenerations } from '../support/sql-generations.ts';
 import { explainAll } from '../support/sql-plans.ts';
 
 const db = await openSqlDatabase();
 const datasets = createDatasets(db);
-const generations = createGenerations(db);
 beforeEach(() => db.sql('delete from public.datasets; delete from public.storage_cleanup'));
 after(() => db.close());
 
@@ -178,58 +176,4 @@ test("nobody changes or deletes another's dataset, and only an admin one without
   assert.deepEqual(refused, Array(10).fill(undefined));
   assert.equal((await datasets.update(shared.id, null, { name: 'x' }, true))?.name, 'x');
   assert.equal((await datasets.update(owned.id, null, { name: 'y' }, true))?.name, 'y');
-});
-
-test('a deleted dataset leaves its generated images without it and its objects to the clean-up', async () => {
-  const user = await db.createUser();
-  const dataset = await datasets.add(user);
-  const image = (await datasets.addImage(dataset.id, user))?.images[0];
-  await datasets.setLogo(dataset.id, user, `${user}/${dataset.id}/logo.png`);
-  const { id, claimId } = await generations.addProcessing({ user_id: user, dataset_id: dataset.id });
-  await generations.complete(id, claimId);
-
-  const answer = await datasets.remove(dataset.id, user);
-
-  assert.deepEqual(answer, { id: dataset.id, deleted: true });
-  assert.equal(await datasets.get(dataset.id, user), undefined);
-  assert.partialDeepStrictEqual(await generations.row(id), { status: 'succeeded', dataset_id: null });
-  assert.deepEqual(await datasets.planned(), [
-    { bucket: 'dataset-images', path: image?.storage_path, minutes: 60 },
-    { bucket: 'logos', path: `${user}/${dataset.id}/logo.png`, minutes: 60 },
-  ]);
-  assert.equal(await datasets.remove(dataset.id, user), undefined);
-});
-
-test('a dataset of more generated images than a call has time for goes in steps', async () => {
-  const dataset = await datasets.add(null);
-  await db.sql(
-    `insert into public.generated_images (prompt, full_prompt, image_url, dataset_id)
-     select 'a', 'a', 'u', $1 from generate_series(1, 2500)`,
-    [dataset.id],
-  );
-
-  const steps = [
-    await datasets.remove(dataset.id, null, true),
-    await datasets.remove(dataset.id, null, true),
-  ];
-
-  assert.deepEqual(
-    steps.map((step) => step?.deleted),
-    [false, true],
-  );
-});
-
-test('a dataset whose generated image is just locked is deleted when it is free, without waiting', async () => {
-  const dataset = await datasets.add(null);
-  const { id } = await generations.addProcessing({ dataset_id: dataset.id });
-  const holder = await db.connect();
-  await holder.query('begin');
-  await holder.query('select from public.generated_images where id = $1 for update', [id]);
-
-  const first = await datasets.remove(dataset.id, null, true);
-  await holder.query('rollback');
-  holder.release();
-  const second = await datasets.remove(dataset.id, null, true);
-
-  assert.deepEqual([first?.deleted, second?.deleted], [false, true]);
 });
