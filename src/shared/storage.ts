@@ -1,5 +1,4 @@
 import { createReadStream, ReadStream } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
 import { type ImageMetadata, parseMetadata } from './image-metadata.ts';
 import { readAtMost } from './read-at-most.ts';
 import { StorageError, toStorageError } from './storage-error.ts';
@@ -170,27 +169,19 @@ export type Storage = ReturnType<typeof createStorage>;
 
 /** storage-js takes no signal on most calls, so a caller that gives up leaves the call to end by itself. */
 async function within<T>({ signal, timeoutMs = 60_000 }: Options, call: Promise<T>): Promise<T> {
-  const stop = new AbortController();
-  const gaveUp = delay(timeoutMs, undefined, { signal: stop.signal }).then(
-    () => new StorageError('unavailable', `no answer within ${timeoutMs} ms`),
-    () => null,
+  const { promise: gaveUp, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => reject(new StorageError('unavailable', `no answer within ${timeoutMs} ms`)),
+    timeoutMs,
   );
-  const aborted = new Promise<StorageError>((resolve) => {
-    signal?.addEventListener(
-      'abort',
-      () => resolve(new StorageError('unavailable', 'given up', { cause: signal.reason })),
-      {
-        signal: stop.signal,
-      },
-    );
-  });
+  const onAbort = () => reject(new StorageError('unavailable', 'given up', { cause: signal?.reason }));
+  signal?.addEventListener('abort', onAbort, { once: true });
+  if (signal?.aborted) onAbort();
   try {
-    if (signal?.aborted) throw new StorageError('unavailable', 'given up', { cause: signal.reason });
-    const first = await Promise.race([Promise.resolve(call).catch(broken), gaveUp, aborted]);
-    if (first instanceof StorageError) throw first;
-    return first as T;
+    return await Promise.race([gaveUp, Promise.resolve(call).catch(broken)]);
   } finally {
-    stop.abort();
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
   }
 }
 

@@ -22,12 +22,15 @@ export function createSupabase(
   const database = new Agent({ ...options, connections: 64 });
   const storage = new Agent({ ...options, connections: 256 });
   const fetchRows = createTextFetch(database);
+  const writeObject = createTextFetch(storage);
+  const readObject = (async (input: string, init: object) =>
+    undiciFetch(input, { ...init, dispatcher: storage })) as unknown as typeof fetch;
   const fetchOnAgents: typeof fetch = async (input, init = {}) => {
     if (!String(input).includes('/storage/v1/')) return fetchRows(input, init);
     const timeout = AbortSignal.timeout(STORAGE_TIMEOUT_MS);
     const signal = init.signal ? AbortSignal.any([init.signal, timeout]) : timeout;
-    const options = { ...init, signal, dispatcher: storage } as Parameters<typeof undiciFetch>[1];
-    return (await undiciFetch(String(input), options)) as unknown as Response;
+    // What is read may be a stream of bytes; all other calls are answered with JSON.
+    return (init.method === 'GET' ? readObject : writeObject)(String(input), { ...init, signal });
   };
   const client = createClient(url, serviceRoleKey, {
     auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },

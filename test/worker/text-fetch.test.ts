@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { Agent } from 'undici';
@@ -33,6 +34,7 @@ test('method, headers and body go out as they are given', async () => {
       req.method,
       req.headers['x-key'],
       req.headers['accept-encoding'],
+      req.headers['user-agent'],
       Buffer.concat(chunks).toString(),
     );
     res.end('ok');
@@ -42,8 +44,25 @@ test('method, headers and body go out as they are given', async () => {
     const answer = await fetchText(url, { method: 'POST', headers, body: TEXT });
     assert.deepEqual([answer.ok, answer.status, await answer.text()], [true, 200, 'ok']);
   });
-  assert.deepEqual(seen, ['POST', 'k', 'gzip', TEXT]);
+  assert.deepEqual(seen, ['POST', 'k', 'gzip', 'darkroom', TEXT]);
 });
+
+for (const [what, body] of [
+  ['bytes', () => Buffer.from(TEXT)],
+  ['a stream', () => Readable.from([Buffer.from(TEXT)])],
+] as const) {
+  test(`a body of ${what} goes out under the length that is said, and the answer is read as JSON`, async () => {
+    const echo: RequestListener = async (req, res) => {
+      const received = Buffer.concat(await req.toArray()).toString();
+      res.end(JSON.stringify({ length: req.headers['content-length'], received }));
+    };
+    await withServer(echo, async (fetchText, url) => {
+      const headers = { 'content-length': `${Buffer.byteLength(TEXT)}` };
+      const answer = await fetchText(url, { method: 'POST', headers, body: body() as never });
+      assert.deepEqual(await answer.json(), { length: headers['content-length'], received: TEXT });
+    });
+  });
+}
 
 for (const encoding of ['identity', 'gzip'] as const) {
   test(`an answer that comes as ${encoding} is read as text`, async () => {
