@@ -90,7 +90,7 @@ export type AppDeps = {
   batchSteps: BatchSteps;
   models: Models;
   identify: IdentifyCaller;
-  rateLimit: RequestHandler[];
+  rateLimit: RequestHandler;
   withUploadSlot: WithUploadSlot;
   eventLinks: EventLinks;
   eventPlaces: EventPlaces;
@@ -133,7 +133,7 @@ export function createApp(deps: AppDeps): Express {
   const parts = createParts(deps);
   app.use(createOptionsRoute(deps));
   app.use(BOARD_PATH, takePassword);
-  for (const limit of deps.rateLimit) app.use(['/ai', '/admin'], limit);
+  app.use(['/ai', '/admin'], deps.rateLimit);
   app.use(createGenerateRoute(parts));
   app.use(createHistoryRoute(parts));
   app.use(createRegenerateRoute(parts));

@@ -6,10 +6,6 @@ import type { Logger } from '../shared/logger.ts';
 /** After a failure Redis is left alone for so long, so that requests do not queue up behind one that hangs. */
 const REST_MS = 1_000;
 
-/** How Redis was when it was last asked: one for all that count in it, so that it is told once. */
-export type Counting = { isAway: boolean; restsUntil: number };
-export const startCounting = (): Counting => ({ isAway: false, restsUntil: 0 });
-
 /**
  * Counts in Redis, and lets pass what Redis cannot count; it tells once when that begins and when it is over. The store
  * inside loads its scripts once, which a Redis that is away at that moment would spoil for ever: here it is tried again.
@@ -17,24 +13,25 @@ export const startCounting = (): Counting => ({ isAway: false, restsUntil: 0 });
 export function createPassingStore(deps: {
   redis: Redis;
   prefix: string;
-  counting: Counting;
   onUncounted: () => void;
   log: Logger;
 }): Store {
-  const { redis, prefix, counting, log } = deps;
+  const { redis, prefix, log } = deps;
   const counts = new RedisStore({
     prefix,
     sendCommand: async (name: string, ...args: string[]) => (await redis.call(name, ...args)) as string,
   });
   let options: Options;
   let isReady = false;
+  let isAway = false;
+  let restsUntil = 0;
 
   const count = async (key: string): Promise<ClientRateLimitInfo> => {
     if (!isReady) await counts.init(options);
     isReady = true;
     const counted = await counts.increment(key);
-    if (counting.isAway) log.info('rate_limit.back');
-    counting.isAway = false;
+    if (isAway) log.info('rate_limit.back');
+    isAway = false;
     return counted;
   };
 
@@ -49,14 +46,14 @@ export function createPassingStore(deps: {
       options = given;
     },
     async increment(key) {
-      if (performance.now() < counting.restsUntil) return letPass();
+      if (performance.now() < restsUntil) return letPass();
       try {
         return await count(key);
       } catch (error) {
-        if (!counting.isAway) log.warn({ detail: (error as Error).message }, 'rate_limit.away');
-        counting.isAway = true;
+        if (!isAway) log.warn({ detail: (error as Error).message }, 'rate_limit.away');
+        isAway = true;
         isReady = false;
-        counting.restsUntil = performance.now() + REST_MS;
+        restsUntil = performance.now() + REST_MS;
         return letPass();
       }
     },

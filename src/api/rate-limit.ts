@@ -1,10 +1,10 @@
-import type { RequestHandler } from 'express';
+import type { Request, RequestHandler } from 'express';
 import { rateLimit } from 'express-rate-limit';
 import type { Redis } from 'ioredis';
 import type { Logger } from '../shared/logger.ts';
 import { ApiError } from './api-error.ts';
 import type { IdentifyCaller } from './caller.ts';
-import { createPassingStore, startCounting } from './passing-store.ts';
+import { createPassingStore } from './passing-store.ts';
 
 const WINDOW_S = 60;
 
@@ -23,34 +23,29 @@ export function createRateLimit(deps: {
   /** A request passed without being counted. */
   onUncounted: () => void;
   log: Logger;
-}): RequestHandler[] {
+}): RequestHandler {
   const { limits, identify } = deps;
-  const counting = startCounting();
-  return (['submit', 'request'] as const)
-    .filter((policy) => limits[policy] > 0)
-    .map((policy) =>
-      rateLimit({
-        windowMs: WINDOW_S * 1_000,
-        limit: limits[policy],
-        identifier: policy,
-        standardHeaders: 'draft-8',
-        legacyHeaders: false,
-        keyGenerator: async (req) => (await identify(req)).laneKey,
-        skip: async (req) =>
-          policy !== policyOf(req.method, req.path) || (await identify(req)).kind === 'admin',
-        store: createPassingStore({ ...deps, counting, prefix: `${deps.prefix}:limit:${policy}:` }),
-        handler: (req, _res, next) => {
-          const resetTime = (req as { rateLimit?: { resetTime?: Date } }).rateLimit?.resetTime;
-          next(tooMany(policy, limits[policy], resetTime));
-        },
-        // Its checks are of uses that are none of ours, at a cost for every request.
-        validate: false,
-      }),
-    );
+  const limitOf = (req: Request) => limits[policyOf(req)];
+  return rateLimit({
+    windowMs: WINDOW_S * 1_000,
+    limit: limitOf,
+    identifier: policyOf,
+    standardHeaders: 'draft-8',
+    legacyHeaders: false,
+    keyGenerator: async (req) => `${policyOf(req)}:${(await identify(req)).laneKey}`,
+    skip: async (req) => limitOf(req) === 0 || (await identify(req)).kind === 'admin',
+    store: createPassingStore({ ...deps, prefix: `${deps.prefix}:limit:` }),
+    handler: (req, _res, next) => {
+      const resetTime = (req as { rateLimit?: { resetTime?: Date } }).rateLimit?.resetTime;
+      next(tooMany(policyOf(req), limitOf(req), resetTime));
+    },
+    // Its checks are of uses that are none of ours, at a cost for every request.
+    validate: false,
+  });
 }
 
 /** In any case of letters, as the routes take their paths. */
-function policyOf(method: string, path: string): keyof RateLimits {
+function policyOf({ method, path }: Request): keyof RateLimits {
   return method === 'POST' && /\/(generate|regenerate|batches|retry)\/?$/i.test(path) ? 'submit' : 'request';
 }
 

@@ -166,7 +166,7 @@ function depsThatNobodyCalls(): AppDeps {
   const deps: Partial<AppDeps> = {
     models: createModels(modelsConfig.MODELS_FILE.parse(undefined), undefined),
     corsOrigins: [],
-    rateLimit: [],
+    rateLimit: (_req, _res, next) => next(),
     observeRequests: (_req, _res, next) => next(),
     trustedProxies: 0,
     tracing: NO_TRACING,
