@@ -114,7 +114,7 @@ begin
     from model m cross join lateral (
       select l.lane_key, l.model from public.lanes l
       where l.model = m.name and l.waiting > 0 and l.lane_key not in (select t.lane_key from taken t)
-      order by l.last_served_at, l.lane_key limit v_room + greatest(v_room / 4, 8)
+      order by l.last_served_at, l.lane_key limit v_room + greatest(v_room / 8, 4)
     ) n
     where m.pause is distinct from 'paused'
   ),
