@@ -9,7 +9,7 @@ import { isActive } from '../record.ts';
 import { followBatches } from './follow-batches.ts';
 import { batchNews, imageNews, type NewsFor } from './news.ts';
 
-/** Changes that are announced within this are read together. */
+/** Reads begin so long after the one before has ended: one change alone is read at once, and those that come meanwhile together. */
 const GATHER_MS = 10;
 const MOST_A_READ = 200;
 const REST_AFTER_FAILURE_MS = 500;
@@ -48,17 +48,19 @@ export function createFollowChanges(deps: {
   let timer: NodeJS.Timeout | undefined;
   let reading: Promise<void> | null = null;
   let looking: Promise<void> | null = null;
+  let readAt = Number.NEGATIVE_INFINITY;
   let closed = false;
   const batches = followBatches(() => wake());
   /** Reads are for all streams: they are no part of the request, and its trace, that happened to ask for one. */
   const apart = AsyncLocalStorage.snapshot();
 
-  const wake = (afterMs = GATHER_MS): void => {
+  const wake = (afterMs = readAt + GATHER_MS - performance.now()): void => {
     if (timer || reading || closed) return;
     timer = setTimeout(() => {
       timer = undefined;
       reading = apart(readAll).then((isRead) => {
         reading = null;
+        readAt = performance.now();
         if (images.size > 0 || batches.isDue()) wake(isRead ? GATHER_MS : REST_AFTER_FAILURE_MS);
       });
     }, afterMs);
