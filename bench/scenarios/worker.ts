@@ -10,7 +10,7 @@ const REPEATS = 5;
 
 export const worker: Scenario = {
   name: 'worker',
-  about: `one worker, ${CONCURRENCY} at once, images of 1 KB without latency; floor: a loop of Gemini call and upload`,
+  about: `one worker, ${CONCURRENCY} at once, images of 1 KB without latency; floor: a loop of call and upload by both SDKs`,
   async run({ quick }, say) {
     const images = quick ? 200 : 4_000;
     const stack = await startBenchStack();

@@ -42,7 +42,7 @@ before(
   { timeout: 180_000 },
 );
 
-// Between the plans that the statistics of a sample come close to, those that the planner may take another time.
+// Statistics are of a sample: what the planner expects differs by chance, so its plan has to be the same with any of these.
 const RANDOM_PAGE_COSTS = [1.1, 4, 40];
 
 async function explain(
