@@ -20,7 +20,7 @@ export function createTextFetch(dispatcher: Dispatcher): typeof fetch {
   };
 }
 
-/** The answer as it begins to come; its body has to be read, or destroyed. */
+/** The answer as it begins to come; its body has to be read, or destroyed. Rejects as undici does, with the reason of an abort. */
 export async function sendRequest(
   dispatcher: Dispatcher,
   url: string,
@@ -49,11 +49,13 @@ export function unpackedBody({ headers, body }: Dispatcher.ResponseData): AsyncI
   return pipeline(body, createGunzip(), () => undefined);
 }
 
+/** Rejects when the body does not come whole, or is not packed as it says. */
 export async function readText({ headers, body }: Dispatcher.ResponseData): Promise<string> {
   if (headers['content-encoding'] !== 'gzip') return body.text();
   return (await unzip(await body.bytes())).toString();
 }
 
+/** What such clients use of a Response, with `text` as its body; `json` rejects with a SyntaxError when that is none. */
 export function toResponse(
   { statusCode, statusText, headers }: Dispatcher.ResponseData,
   text: string,

@@ -9,7 +9,7 @@ import { isActive } from '../record.ts';
 import { followBatches } from './follow-batches.ts';
 import { batchNews, imageNews, type NewsFor } from './news.ts';
 
-/** Reads begin so long after the one before has ended: one change alone is read at once, and those that come meanwhile together. */
+/** Reads begin so long after the one before has ended: a change alone is read at once, those that come meanwhile together. */
 const GATHER_MS = 10;
 const MOST_A_READ = 200;
 const REST_AFTER_FAILURE_MS = 500;
